@@ -1,0 +1,135 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "base/arena.h"
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace reapsim {
+namespace {
+
+// Which slots of this process are taken: one bit each.
+std::atomic<uint32_t> g_slots_taken{0};
+
+constexpr size_t kPage = 4096;
+// Offsets of the parts in a slot. State is the largest: 1 TiB of modelled
+// memory is 2 GiB of page tables and 3 GiB of frames.
+constexpr size_t kPartBegin[kPartCount] = {kPage * 16, size_t{16} << 30,
+                                           size_t{24} << 30};
+constexpr size_t kPartEnd[kPartCount] = {size_t{16} << 30, size_t{24} << 30,
+                                         Arena::kSlotSize};
+
+size_t RoundUp(size_t n) { return (n + kPage - 1) & ~(kPage - 1); }
+
+int ClaimSlot() {
+  uint32_t taken = g_slots_taken.load();
+  for (;;) {
+    int slot = 0;
+    while (slot < Arena::kSlots && (taken >> slot & 1) != 0) ++slot;
+    if (slot == Arena::kSlots) {
+      std::fprintf(stderr,
+                   "reapsim: all %d world slots of this process are in use; "
+                   "destroy a Kernel before making another\n",
+                   Arena::kSlots);
+      std::abort();
+    }
+    if (g_slots_taken.compare_exchange_weak(taken, taken | 1u << slot)) {
+      return slot;
+    }
+  }
+}
+
+char* MapSlot(int slot) {
+  const uintptr_t want = Arena::kFirstSlot + Arena::kSlotSize * slot;
+  void* got = mmap(
+      reinterpret_cast<void*>(want), Arena::kSlotSize, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  if (got != reinterpret_cast<void*>(want)) {
+    std::fprintf(stderr,
+                 "reapsim: cannot map a world of %zu GiB at %#zx: %s. Worlds "
+                 "need this address range free (see docs/limitations.md)\n",
+                 Arena::kSlotSize >> 30, static_cast<size_t>(want),
+                 got == MAP_FAILED ? std::strerror(errno) : "taken");
+    std::abort();
+  }
+  return static_cast<char*>(got);
+}
+
+}  // namespace
+
+Arena::Arena() : slot_(ClaimSlot()) {
+  static_assert(sizeof(ArenaHeader) <= kPartBegin[0]);
+  header_ = new (MapSlot(slot_)) ArenaHeader{};
+  header_->magic = kMagic;
+  header_->arena = this;
+}
+
+Arena::~Arena() {
+  REAP_CHECK(munmap(header_, kSlotSize) == 0, "arena: munmap");
+  g_slots_taken.fetch_and(~(1u << slot_));
+}
+
+Extent* Arena::Reserve(Part part, size_t capacity) {
+  const int i = static_cast<int>(part);
+  capacity = RoundUp(capacity);
+  const size_t begin = kPartBegin[i] + header_->reserved[i];
+  REAP_CHECK(begin + capacity <= kPartEnd[i], "arena: part is full");
+  REAP_CHECK(header_->extent_count < ArenaHeader::kMaxExtents,
+             "arena: extents");
+  header_->reserved[i] += capacity;
+  Extent* extent = &header_->extents[header_->extent_count++];
+  *extent = {.part = part,
+             .base = reinterpret_cast<char*>(header_) + begin,
+             .capacity = capacity,
+             .used = 0};
+  return extent;
+}
+
+size_t Arena::UsedBytes(Part part) const {
+  size_t sum = 0;
+  for (int i = 0; i < header_->extent_count; ++i) {
+    if (header_->extents[i].part == part) sum += header_->extents[i].used;
+  }
+  return sum;
+}
+
+Arena::Snapshot Arena::Take() const {
+  Snapshot snapshot;
+  const auto add = [&snapshot](const void* p, size_t n) {
+    const char* c = static_cast<const char*>(p);
+    snapshot.bytes_.insert(snapshot.bytes_.end(), c, c + n);
+  };
+  add(header_, sizeof(ArenaHeader));
+  for (int i = 0; i < header_->extent_count; ++i) {
+    add(header_->extents[i].base, header_->extents[i].used);
+  }
+  return snapshot;
+}
+
+void Arena::Restore(const Snapshot& snapshot) {
+  // Zero what was used since, then copy: free memory is always zero.
+  for (int i = 0; i < header_->extent_count; ++i) {
+    std::memset(header_->extents[i].base, 0, header_->extents[i].used);
+  }
+  const char* from = snapshot.bytes_.data();
+  const auto take = [&from](void* p, size_t n) {
+    std::memcpy(p, from, n);
+    from += n;
+  };
+  take(header_, sizeof(ArenaHeader));
+  for (int i = 0; i < header_->extent_count; ++i) {
+    take(header_->extents[i].base, header_->extents[i].used);
+  }
+  REAP_CHECK_EQ(from - snapshot.bytes_.data(),
+                static_cast<ptrdiff_t>(snapshot.bytes_.size()),
+                "arena: snapshot of another world");
+}
+
+}  // namespace reapsim

@@ -1,0 +1,280 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fiber engine. Each task of the modelled machine runs on a fiber whose
+// stack lies in the arena; one fiber runs at a time, on one host thread. A
+// fiber gives way only at schedule points, and only when
+//   - the operation before which it stands can't be done now (it waits), or
+//   - the host asked it to stop at that point by name, or
+//   - what the host asked of it is done, or
+//   - the run met a verdict.
+// So between schedule points a task is atomic to the others.
+//
+// What decides who runs is on the host's side: Engine::Resume() runs one fiber
+// until it gives way and says why. Stepping (syscall/kernel.h) and, later,
+// search are loops around it.
+//
+// Every schedule point passed adds (fiber, point, object) to the trace hash:
+// numbers and names only, so the hash is equal on every run, compiler and
+// optimisation level.
+#ifndef REAPSIM_SCHED_ENGINE_H_
+#define REAPSIM_SCHED_ENGINE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/kernel_version.h"
+#include "base/slab.h"
+#include "sched/cost.h"
+#include "sched/point.h"
+#include "sched/verdict.h"
+
+namespace reapsim {
+
+class Engine;
+
+// What an operation does to its object. Reductions of a search live on this
+// declaration, so it must be true.
+enum class Access : uint8_t { kMark, kRead, kWrite, kAcquire, kRelease };
+
+// A place in the model's own source.
+struct SourceLine {
+  const char* file;
+  int line;
+  static SourceLine Current(const char* file = __builtin_FILE(),
+                            int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
+// The operation before which a fiber stands.
+struct Op {
+  Point point = Point::kNone;
+  Access access = Access::kMark;
+  uint32_t object = 0;  // its stable number: NumberOf()
+  // Whether it can be done now; null means always. Must only read the world.
+  bool (*enabled)(const void*) = nullptr;
+  const void* arg = nullptr;
+  SourceLine source{nullptr, 0};
+};
+
+enum class FiberStatus : uint8_t { kNew, kSuspended, kRunning, kDone };
+
+// Why Resume() returned.
+enum class Stop : uint8_t {
+  kBlocked,   // the fiber's operation is not enabled
+  kAtPoint,   // it stands before the point at which the host stops it
+  kYielded,   // it gave way by itself (what it was asked to do is done)
+  kFinished,  // it returned from its entry function
+  kVerdict,   // the world has stopped
+};
+
+struct Fiber {
+  // Constant after NewFiber().
+  uint32_t id;
+  void* owner;  // the task_struct
+  void (*entry)(void* owner);
+  char* stack;  // lowest address; kStackSize bytes
+  // The engine's own.
+  FiberStatus status;
+  void* context;  // of the suspended fiber
+  Op op;
+  Point stop_at;  // the host wants it to stop here; kNone: nowhere
+  // Maintained by sched/rcu.h and sched/spinlock.h.
+  uint32_t rcu_nesting;
+  uint32_t rcu_seq;       // grace-period number at the outermost entry
+  uint32_t atomic_depth;  // spinlocks held: such a task must not sleep
+};
+
+// The part of a fiber that never decides anything.
+struct FiberHistory {
+  uint64_t charges[kCostKinds];
+};
+
+// One passed schedule point, for whoever wants to look at a run.
+struct TraceEntry {
+  uint64_t step;
+  uint32_t fiber;
+  Point point;
+  Access access;
+  uint32_t object;
+  SourceLine source;
+};
+
+// The engine's root in the arena.
+struct EngineState {
+  static constexpr RootId kRoot = RootId::kEngine;
+  Engine* engine;  // constant; a host address
+  Fiber* current;
+  Differences differences;  // of the kernel version; constant
+  Slab<Fiber, FiberHistory> fibers;
+};
+
+// What a restore must bring back but a hash must not see.
+struct EngineHistory {
+  uint64_t step;
+  uint64_t trace_hash;
+  uint64_t now_ns;  // the machine's clock
+};
+
+class Engine {
+ public:
+  static constexpr uint32_t kMaxFibers = 16384;
+  // Deep enough for -O0 and asan; untouched pages cost nothing.
+  static constexpr size_t kStackSize = 256 << 10;
+
+  Engine(Arena* arena, const Differences& differences);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // A fiber that will run entry(owner) when first resumed. Null when there
+  // are kMaxFibers.
+  Fiber* NewFiber(void* owner, void (*entry)(void*));
+  // The fiber must be done, or never have run.
+  void FreeFiber(Fiber* fiber);
+
+  // Host side. Runs `fiber` until it gives way. Must not be called from a
+  // fiber, nor once there is a verdict.
+  Stop Resume(Fiber* fiber);
+  // True iff the fiber could go on now.
+  static bool CanRun(const Fiber* fiber) {
+    return fiber->status != FiberStatus::kDone &&
+           fiber->status != FiberStatus::kRunning &&
+           (fiber->op.enabled == nullptr || fiber->op.enabled(fiber->op.arg));
+  }
+
+  const Verdict& verdict() const { return verdict_; }
+  // Host side: takes the verdict away, so that the destructor of the world
+  // knows that somebody has looked. The world stays stopped.
+  Verdict TakeVerdict();
+  bool stopped() const { return stopped_; }
+
+  // Records a verdict of the host's own (a deadlock that no fiber sees).
+  void Report(VerdictKind kind, std::string what,
+              SourceLine source = SourceLine::Current());
+
+  uint64_t step() const { return history_->step; }
+  uint64_t trace_hash() const { return history_->trace_hash; }
+  uint64_t now_ns() const { return history_->now_ns; }
+  void AdvanceClock(uint64_t ns) { history_->now_ns += ns; }
+
+  // Keeps every passed point from now on; costs host memory.
+  void KeepTrace() { keep_trace_ = true; }
+  const std::vector<TraceEntry>& trace() const { return trace_; }
+
+  EngineState* state() const { return state_; }
+  Arena* arena() const { return arena_; }
+
+  // Modelled side; see the free functions below.
+  void Pass(const Op& op);
+  // Gives way to the host; goes on when resumed.
+  void Yield(Stop why = Stop::kYielded);
+  [[noreturn]] void Fail(VerdictKind kind, const char* what, SourceLine source);
+
+ private:
+  friend void SchedulePoint(Point, Access, uint32_t, SourceLine);
+  void Count(const Fiber& fiber, const Op& op) {
+    history_->step++;
+    uint64_t x = (uint64_t{fiber.id} << 40) ^
+                 (uint64_t{static_cast<uint8_t>(op.point)} << 32) ^ op.object;
+    // One round of a multiply-xorshift mixer; the constant is splitmix64's.
+    x = (history_->trace_hash ^ x) * 0xbf58476d1ce4e5b9;
+    history_->trace_hash = x ^ (x >> 29);
+    if (keep_trace_) Keep(fiber, op);
+  }
+  void Keep(const Fiber& fiber, const Op& op);
+  static void FiberMain(Engine* engine, Fiber* fiber);
+  friend struct FiberStart;
+
+  Arena* arena_;
+  EngineState* state_;
+  EngineHistory* history_;
+  Extent* stacks_;
+  void* host_context_ = nullptr;
+  Stop why_ = Stop::kYielded;
+  bool stopped_ = false;
+  bool keep_trace_ = false;
+  Verdict verdict_;
+  std::vector<TraceEntry> trace_;
+};
+
+// ---------------------------------------------------------------------------
+// For modelled code, which runs on a fiber.
+
+// The differences of the kernel version that this world models.
+inline const Differences& differences() {
+  return Here<EngineState>().differences;
+}
+
+// An operation that can always be done: the task may be stopped before it.
+inline void SchedulePoint(Point point, Access access, uint32_t object,
+                          SourceLine source = SourceLine::Current()) {
+  EngineState& state = Here<EngineState>();
+  Fiber& fiber = *state.current;
+  const Op op{
+      .point = point, .access = access, .object = object, .source = source};
+  if (fiber.stop_at != point) {
+    state.engine->Count(fiber, op);
+    return;
+  }
+  state.engine->Pass(op);
+}
+
+// A place to hold a task by name, at which nothing happens.
+inline void Mark(Point point, SourceLine source = SourceLine::Current()) {
+  SchedulePoint(point, Access::kMark, 0, source);
+}
+
+// Waits until cond() is true, then goes on in the same step: the native form
+// of every blocking operation. `cond` must only read the world.
+template <class Cond>
+inline void WaitUntil(Point point, Access access, uint32_t object,
+                      const Cond& cond,
+                      SourceLine source = SourceLine::Current()) {
+  Here<EngineState>().engine->Pass({.point = point,
+                                    .access = access,
+                                    .object = object,
+                                    .enabled = [](const void* p) -> bool {
+                                      return (*static_cast<const Cond*>(p))();
+                                    },
+                                    .arg = &cond,
+                                    .source = source});
+}
+
+// Stops the world: the modelled kernel has done what it must not. `what` is
+// one sentence; it is copied.
+[[noreturn]] inline void Fail(VerdictKind kind, const char* what,
+                              SourceLine source = SourceLine::Current()) {
+  Here<EngineState>().engine->Fail(kind, what, source);
+}
+
+// Fails with "invariant broken" unless cond. `what` opens with the number of
+// the invariant where it has one: "S17: mm_users is 0 but a task has the mm".
+inline void Invariant(bool cond, const char* what,
+                      SourceLine source = SourceLine::Current()) {
+  if (!cond) [[unlikely]] {
+    Fail(VerdictKind::kInvariantBroken, what, source);
+  }
+}
+
+// Charges `count` operations of a kind to the running task.
+inline void Charge(Cost kind, uint64_t count) {
+  EngineState& state = Here<EngineState>();
+  state.fibers.HistoryOf(state.current).charges[static_cast<int>(kind)] +=
+      count;
+}
+
+// The stable number of an arena object, for Op::object: its offset in the
+// world, folded to 32 bits. Equal on every run, whatever the slot.
+inline uint32_t NumberOf(const void* object) {
+  const auto offset =
+      reinterpret_cast<uintptr_t>(object) & (Arena::kSlotSize - 1);
+  return static_cast<uint32_t>(offset >> 3);
+}
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_SCHED_ENGINE_H_

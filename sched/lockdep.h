@@ -1,0 +1,66 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lock order, checked as the kernel's lockdep does: by classes, not objects.
+// Taking class B while holding class A records A -> B for the rest of the
+// world's life; a new edge that closes a cycle is a verdict, even if no run
+// ever deadlocks.
+//
+// The order on the modelled paths (outer to inner):
+//   oom_lock
+//     > cred_guard_mutex > exec_update_lock
+//       > mmap_lock > mmap_lock (nested: the child's, in dup_mmap)
+//         > page-table locks: page_table_lock > PMD > PTE
+//           > swap, notifier list
+//         > tasklist_lock
+//           > alloc_lock (task_lock) > siglock
+#ifndef REAPSIM_SCHED_LOCKDEP_H_
+#define REAPSIM_SCHED_LOCKDEP_H_
+
+#include <cstdint>
+
+#include "sched/engine.h"
+
+namespace reapsim {
+
+#define REAPSIM_LOCK_CLASSES(X)           \
+  X(kOomLock, "oom_lock")                 \
+  X(kOomReaperLock, "oom_reaper_lock")    \
+  X(kCredGuardMutex, "cred_guard_mutex")  \
+  X(kExecUpdateLock, "exec_update_lock")  \
+  X(kMmapLock, "mmap_lock")               \
+  X(kMmapLockNested, "mmap_lock/1")       \
+  X(kTasklistLock, "tasklist_lock")       \
+  X(kAllocLock, "alloc_lock")             \
+  X(kSiglock, "siglock")                  \
+  X(kPageTableLock, "page_table_lock")    \
+  X(kPmdLock, "ptlock (PMD)")             \
+  X(kPteLock, "ptlock (PTE)")             \
+  X(kPteLockNested, "ptlock (PTE)/1")     \
+  X(kPmdLockNested, "ptlock (PMD)/1")     \
+  X(kNotifierLock, "mmu notifier")        \
+  X(kSwapLock, "swap_info lock")          \
+  X(kFilesLock, "files_struct.file_lock") \
+  X(kFreezerMutex, "freezer_mutex")       \
+  X(kDriverLock, "a driver's lock")       \
+  X(kTestLock, "a test's lock")           \
+  X(kTestLock2, "a test's second lock")
+
+enum class LockClass : uint8_t {
+#define X(name, text) name,
+  REAPSIM_LOCK_CLASSES(X)
+#undef X
+      kCount
+};
+
+const char* LockClassName(LockClass lock_class);
+
+// Called by each lock when it has been taken and before it is released.
+void LockAcquired(LockClass lock_class, SourceLine source);
+void LockReleased(LockClass lock_class, SourceLine source);
+// The classes that the running task holds, as a bit set.
+uint32_t LocksHeld();
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_SCHED_LOCKDEP_H_

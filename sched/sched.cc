@@ -1,0 +1,32 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "sched/sched.h"
+
+#include <new>
+
+namespace reapsim {
+namespace {
+
+template <class T>
+T* NewHistory(Arena* arena) {
+  Extent* extent = arena->Reserve(Part::kHistory, sizeof(T));
+  extent->used = sizeof(T);
+  return new (extent->base) T{};
+}
+
+}  // namespace
+
+SchedState* InitSched(Arena* arena) {
+  auto* sched = arena->NewRoot<SchedState>();
+  sched->task_slab.Init(arena, "task_struct", Engine::kMaxFibers);
+  sched->signal_slab.Init(arena, "signal_struct", Engine::kMaxFibers);
+  sched->sighand_slab.Init(arena, "sighand_struct", Engine::kMaxFibers);
+  sched->pid_slab.Init(arena, "pid", SchedState::kMaxPids);
+  sched->pid_ns_slab.Init(arena, "pid_namespace", 64);
+  sched->lock_history = NewHistory<LockHistory>(arena);
+  sched->timer_history = NewHistory<TimerHistory>(arena);
+  return sched;
+}
+
+}  // namespace reapsim

@@ -1,0 +1,77 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The root of the sched room: all tasks, the pid table, RCU and timer queues.
+#ifndef REAPSIM_SCHED_SCHED_H_
+#define REAPSIM_SCHED_SCHED_H_
+
+#include <cstdint>
+
+#include "sched/lockdep.h"
+#include "sched/rcu.h"
+#include "sched/task.h"
+#include "sched/timer.h"
+
+namespace reapsim {
+
+struct RcuState {
+  rcu_head* first = nullptr;
+  rcu_head* last = nullptr;
+  uint32_t seq = 0;
+};
+
+// History part: decides verdicts only.
+struct LockHistory {
+  // inside[a] has bit b: b has been taken while a was held.
+  uint32_t inside[static_cast<int>(LockClass::kCount)];
+  // How many locks of each class each fiber holds.
+  uint8_t held[Engine::kMaxFibers][static_cast<int>(LockClass::kCount)];
+};
+
+inline constexpr uint32_t kMaxTimers = 1024;
+
+struct TimerState {
+  timer_list* armed[kMaxTimers] = {};
+  uint32_t count = 0;  // slots below it may be in use
+};
+struct TimerHistory {
+  uint64_t deadline_ns[kMaxTimers];
+  uint64_t armed_seq[kMaxTimers];
+  uint64_t seq;
+};
+
+struct SchedState {
+  static constexpr RootId kRoot = RootId::kSched;
+  static constexpr uint32_t kMaxPids = 32768;
+
+  rwlock_t tasklist_lock;
+  // tasklist_lock (write to change), RCU to read:
+  TaskList tasks;                 // thread-group leaders, by creation
+  pid* pid_table[kMaxPids] = {};  // by number in the initial namespace
+
+  task_struct* init_task = nullptr;  // pid 1
+  task_struct* kthreadd = nullptr;   // pid 2, parent of kernel threads
+  task_struct* softirq = nullptr;    // runs timers and RCU callbacks
+  pid_namespace* init_pid_ns = nullptr;
+  pid_t last_pid = 0;
+
+  Slab<task_struct, TaskHistory> task_slab;
+  Slab<signal_struct> signal_slab;
+  Slab<sighand_struct> sighand_slab;
+  Slab<pid> pid_slab;
+  Slab<pid_namespace> pid_ns_slab;
+
+  RcuState rcu;
+  TimerState timers;
+  LockHistory* lock_history = nullptr;    // history part
+  TimerHistory* timer_history = nullptr;  // history part
+};
+
+// Sets the room up in a new world.
+SchedState* InitSched(Arena* arena);
+
+inline rwlock_t* tasklist_lock() { return &Here<SchedState>().tasklist_lock; }
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_SCHED_SCHED_H_
