@@ -1,0 +1,112 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Page tables at work: faults, copies at fork, and the zap walk that unmap,
+// exit and the reapers share. Source: mm/memory.c, mm/huge_memory.c.
+#ifndef REAPSIM_MM_MEMORY_H_
+#define REAPSIM_MM_MEMORY_H_
+
+#include <cstdint>
+
+#include "mm/mm_types.h"
+#include "mm/mmu_gather.h"
+
+namespace reapsim {
+
+// ---- Counters --------------------------------------------------------------
+
+// Adds to a counter of rss_stat as the modelled version does: into the
+// caller's per-thread cache (up to v6.1), into the caller's CPU's share (v6.2
+// on). Any context.
+void add_mm_counter(mm_struct* mm, int member, int64_t value);
+// What the kernel itself reads: approximate, never negative.
+int64_t get_mm_counter(const mm_struct* mm, int member);
+// The exact sum, over all CPUs' shares and all threads' caches. Host side, too.
+int64_t get_mm_counter_sum(const mm_struct* mm, int member);
+// Moves the running task's cached events into its mm (up to v6.1).
+void sync_mm_rss(mm_struct* mm);
+
+// ---- The zap walk ----------------------------------------------------------
+
+// How zapping differs between its users.
+struct zap_details {
+  bool reaping = false;       // v7.1 on: the caller is a reaper
+  bool drop_markers = false;  // exit and munmap: markers go, too
+};
+
+// Unmaps [start, end) of one VMA: every entry, huge or small, swapped or
+// present. Takes page-table locks itself. Caller: mmap_lock for read at least
+// (or nobody else can reach the mm), and a gather on vma->vm_mm.
+void unmap_page_range(mmu_gather* tlb, vm_area_struct* vma, uint64_t start,
+                      uint64_t end, const zap_details& details);
+// Unmaps the part of [start, end) that lies in each VMA of mm, ascending, as
+// exit and munmap do (markers dropped). Brackets it with notifier calls.
+void unmap_vmas(mmu_gather* tlb, mm_struct* mm, uint64_t start, uint64_t end);
+// Unmaps a range of one VMA on behalf of madvise: own gather, own notifier
+// bracket.
+void zap_page_range_single(vm_area_struct* vma, uint64_t start, uint64_t size);
+// Frees the page-table pages that cover only [floor, ceiling) around the given
+// VMAs of mm, first to last. Caller: mmap_lock for write (v5.17 on), the pages
+// unmapped before.
+void free_pgtables(mmu_gather* tlb, mm_struct* mm, vm_area_struct* first,
+                   vm_area_struct* last, uint64_t floor, uint64_t ceiling);
+
+// ---- Fork ------------------------------------------------------------------
+
+// Copies the page tables of src_vma into dst_vma's mm, sharing pages
+// copy-on-write where they are private. 0 or -ENOMEM. Both mmap_locks held for
+// write.
+int copy_page_range(vm_area_struct* dst_vma, vm_area_struct* src_vma);
+
+// ---- Faults ----------------------------------------------------------------
+
+inline constexpr unsigned FAULT_FLAG_WRITE = 0x01;
+inline constexpr unsigned FAULT_FLAG_USER = 0x40;
+inline constexpr unsigned FAULT_FLAG_REMOTE = 0x80;
+inline constexpr unsigned FAULT_FLAG_INSTRUCTION = 0x100;
+
+// vm_fault_t.
+inline constexpr unsigned VM_FAULT_OOM = 0x0001;
+inline constexpr unsigned VM_FAULT_SIGBUS = 0x0002;
+inline constexpr unsigned VM_FAULT_MAJOR = 0x0004;
+inline constexpr unsigned VM_FAULT_SIGSEGV = 0x0040;
+inline constexpr unsigned VM_FAULT_NOPAGE = 0x0100;
+inline constexpr unsigned VM_FAULT_FALLBACK = 0x0800;
+
+// Resolves a fault at `address`. Caller: mmap_lock for read (mm/gup and the
+// page-fault entry take it). Returns VM_FAULT_* bits; 0: done.
+unsigned handle_mm_fault(vm_area_struct* vma, uint64_t address, unsigned flags);
+
+// ---- Access, as the MMU and the kernel's copy routines make it -------------
+
+// Why an access could not be made.
+enum class AccessResult : uint8_t { kOk, kSigsegv, kSigbus, kEfault, kOom };
+
+// One word of user memory, accessed by the running task through its own mm:
+// TLB, page tables, then faults as often as needed. From user mode a failure
+// is a signal (the caller sends it), from kernel mode -EFAULT.
+AccessResult access_user_word(uint64_t address, bool write, uint64_t* word);
+// One word of another mm (process_vm_readv, /proc/PID/mem): faults with
+// FAULT_FLAG_REMOTE under mmap_lock(R). The caller pins mm_users.
+AccessResult access_remote_word(mm_struct* mm, uint64_t address, bool write,
+                                uint64_t* word);
+
+// ---- Looking, for the host: no schedule points, no locks -------------------
+
+struct PageCounts {
+  // Present pages of the range, by how they count in rss_stat.
+  uint64_t anon = 0;
+  uint64_t file = 0;
+  uint64_t shmem = 0;
+  uint64_t zero = 0;       // shared zero page: counts nowhere
+  uint64_t huge_anon = 0;  // of anon: mapped by a huge entry
+  uint64_t swap = 0;
+  uint64_t markers = 0;
+  uint64_t rss() const { return anon + file + shmem; }
+};
+// What is mapped in [start, end) of mm.
+PageCounts CountPages(const mm_struct* mm, uint64_t start, uint64_t end);
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_MM_MEMORY_H_
