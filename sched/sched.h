@@ -49,6 +49,10 @@ struct SchedState {
   TaskList tasks;                 // thread-group leaders, by creation
   pid* pid_table[kMaxPids] = {};  // by number in the initial namespace
 
+  // Where every task's fiber begins; constant. Runs kthread_fn, or the loop
+  // between user mode and system calls.
+  void (*task_entry)(void* task) = nullptr;
+
   task_struct* init_task = nullptr;  // pid 1
   task_struct* kthreadd = nullptr;   // pid 2, parent of kernel threads
   task_struct* softirq = nullptr;    // runs timers and RCU callbacks

@@ -203,6 +203,14 @@ struct task_struct {
   timer_list oom_reaper_timer;
   task_struct* oom_reaper_list = nullptr;
 
+  // Up to v6.1: rss_stat events not yet moved into the mm (owner-private).
+  int32_t rss_cache[4] = {};
+  uint32_t rss_cache_events = 0;
+
+  // A kernel thread's function; null for user tasks. Constant.
+  void (*kthread_fn)(void* arg) = nullptr;
+  void* kthread_arg = nullptr;
+
   // What it runs in user mode.
   UserProgram program;
   rcu_head rcu;
