@@ -33,8 +33,11 @@ struct task_struct;
 struct signal_struct;
 struct pid;
 
+// Unlinking leaves the unlinked element's own links as they were (normal_link),
+// as list_del_rcu() does: whoever stands on it finds the way on. So there is
+// no is_linked(); whoever unlinks must know.
 using ListHook = boost::intrusive::list_member_hook<
-    boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+    boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 template <class T, ListHook T::*kHook>
 using IntrusiveList =
     boost::intrusive::list<T, boost::intrusive::member_hook<T, ListHook, kHook>,
@@ -135,11 +138,13 @@ struct UserProgram {
   alignas(16) char closure[kMaxBytes] = {};
 };
 
-// Which check of process_mrelease() decided, for explanations; see
-// mm/oom_kill.h. Decides nothing itself.
+// Which check decided the task's latest process_mrelease(), for explanations;
+// the numbers are MreleaseDecision and WillFreeReason of mm/oom_kill.h. They
+// decide nothing themselves.
 struct TaskHistory {
   uint8_t mrelease_decision = 0;
-  uint64_t start_step = 0;
+  uint8_t will_free_reason = 0;
+  pid_t sharer = 0;  // the process that does not let go, if one decided
 };
 
 struct task_struct {
