@@ -61,6 +61,12 @@ inline constexpr uint32_t TASK_TRACED = TASK_WAKEKILL | __TASK_TRACED;
 // task_struct::exit_state.
 inline constexpr uint32_t EXIT_DEAD = 0x10;
 inline constexpr uint32_t EXIT_ZOMBIE = 0x20;
+inline constexpr uint32_t EXIT_TRACE = EXIT_ZOMBIE | EXIT_DEAD;
+
+// Results that never leave the kernel (include/linux/errno.h): the call is
+// made again, or ends with EINTR, when the signal has been dealt with.
+inline constexpr int ERESTARTSYS = 512;
+inline constexpr int ERESTARTNOINTR = 513;
 
 // task_struct::flags.
 inline constexpr uint32_t PF_EXITING = 0x00000004;
@@ -106,7 +112,8 @@ struct pid_namespace {
   task_struct* child_reaper = nullptr;
   pid_t last_pid = 0;
   uint32_t level = 0;
-  uint32_t pids = 0;  // alive in it; released with the last
+  uint32_t pids = 0;   // alive in it; released with the last
+  bool dying = false;  // siglock of its init: no new pids (!PIDNS_ADDING)
 };
 
 // Nested namespaces that one pid can be known in.
@@ -161,6 +168,7 @@ struct task_struct {
 
   // Atomic.
   uint32_t usage = 0;
+  uint32_t rcu_users = 0;     // its release, its last switch; share one usage
   uint32_t thread_flags = 0;  // TIF_*
   uint32_t __state = TASK_RUNNING;
 
@@ -199,6 +207,8 @@ struct task_struct {
   ListHook thread_node;   // in signal->thread_head; RCU to read
   ListHook sibling;       // in real_parent's children
   ListHook ptrace_entry;  // in the tracer's ptraced
+  IntrusiveList<task_struct, &task_struct::sibling> children;
+  IntrusiveList<task_struct, &task_struct::ptrace_entry> ptraced;
 
   // Freezer (kernel/freezer.c): who wants it frozen.
   bool cgroup_v1_freezing = false;  // freezer_mutex
