@@ -135,6 +135,12 @@ void Engine::Report(VerdictKind kind, std::string what, SourceLine source) {
 
 Verdict Engine::TakeVerdict() { return std::exchange(verdict_, Verdict{}); }
 
+void Engine::Log(LogKind kind, const char* text) {
+  HostSection host;
+  log_.push_back(
+      {.kind = kind, .step = step(), .now_ns = now_ns(), .text = text});
+}
+
 void Engine::Keep(const Fiber& fiber, const Op& op) {
   HostSection host;
   trace_.push_back({.step = step(),

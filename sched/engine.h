@@ -103,6 +103,16 @@ struct TraceEntry {
   SourceLine source;
 };
 
+enum class LogKind : uint8_t { kDmesg, kTraceEvent };
+
+// One line of the modelled kernel's log; see sched/printk.h.
+struct LogLine {
+  LogKind kind;
+  uint64_t step;
+  uint64_t now_ns;
+  std::string text;
+};
+
 // The engine's root in the arena.
 struct EngineState {
   static constexpr RootId kRoot = RootId::kEngine;
@@ -165,6 +175,9 @@ class Engine {
   void KeepTrace() { keep_trace_ = true; }
   const std::vector<TraceEntry>& trace() const { return trace_; }
 
+  void Log(LogKind kind, const char* text);
+  const std::vector<LogLine>& log() const { return log_; }
+
   EngineState* state() const { return state_; }
   Arena* arena() const { return arena_; }
 
@@ -199,6 +212,7 @@ class Engine {
   bool keep_trace_ = false;
   Verdict verdict_;
   std::vector<TraceEntry> trace_;
+  std::vector<LogLine> log_;
 };
 
 // ---------------------------------------------------------------------------
