@@ -86,8 +86,12 @@ Stop Engine::Resume(Fiber* fiber) {
 
 void Engine::FiberMain(Engine* engine, Fiber* fiber) {
   fiber->entry(fiber->owner);
-  engine->why_ = Stop::kFinished;
-  jump_fcontext(engine->host_context_, nullptr);
+  engine->Finish();
+}
+
+void Engine::Finish() {
+  why_ = Stop::kFinished;
+  jump_fcontext(host_context_, nullptr);
   __builtin_unreachable();
 }
 

@@ -185,6 +185,8 @@ class Engine {
   void Pass(const Op& op);
   // Gives way to the host; goes on when resumed.
   void Yield(Stop why = Stop::kYielded);
+  // Ends the running fiber for good, from any depth of its stack.
+  [[noreturn]] void Finish();
   [[noreturn]] void Fail(VerdictKind kind, const char* what, SourceLine source);
 
  private:
