@@ -144,6 +144,7 @@ JAVA
 record_redis() {
   local socket=${scratch}/redis.sock
   start /usr/bin/redis-server --port 0 --unixsocket "${socket}" --save "" \
+    --enable-debug-command local \
     --dir "${scratch}"
   wait_for redis-cli -s "${socket}" ping
   redis-cli -s "${socket}" debug populate 100000 key 200 >/dev/null
