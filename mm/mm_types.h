@@ -127,6 +127,11 @@ struct vm_area_struct {
   // Constant after mmap:
   mm_struct* vm_mm = nullptr;
   address_space* vm_mapping = nullptr;
+  // mmap_lock (write to change; read to use). Walks follow the links, as up to
+  // v6.0; look-ups use the tree. A freed VMA's links are what makes a walk
+  // beside exit_mmap() meet it.
+  vm_area_struct* vm_next = nullptr;
+  vm_area_struct* vm_prev = nullptr;
   VmaHook node;  // in mm->mm_mt
   rcu_head rcu;
 };
@@ -176,6 +181,8 @@ struct mm_struct {
   rw_semaphore mmap_lock{.lock_class = LockClass::kMmapLock};
   // mmap_lock (write to change; read to use):
   VmaTree mm_mt ABSL_GUARDED_BY(mmap_lock);
+  vm_area_struct* mmap ABSL_GUARDED_BY(mmap_lock) = nullptr;       // lowest
+  vm_area_struct* mmap_last ABSL_GUARDED_BY(mmap_lock) = nullptr;  // highest
   int map_count ABSL_GUARDED_BY(mmap_lock) = 0;
   uint64_t total_vm ABSL_GUARDED_BY(mmap_lock) = 0;
   uint64_t locked_vm ABSL_GUARDED_BY(mmap_lock) = 0;
