@@ -80,7 +80,8 @@ class TidyTest(unittest.TestCase):
         tree = tidy.read_tree(workspace_root())
         self.assertIn("tests/tidy_test.py", tree)
         messages = tidy.check_tree(tree)
-        self.assertFalse(messages, "\n" + "\n".join(messages))
+        if messages:
+            self.fail("\n" + "\n".join(messages))
 
     def test_each_breach_is_named_with_its_line(self):
         for title, path, text, line, message in BREACHES:
