@@ -101,9 +101,19 @@ class Slab {
                SlotState::kLive;
   }
 
+  // The live object of that slot number, or null.
+  T* LiveAt(uint32_t index) const {
+    return index < high_water_ && slot(index).state == SlotState::kLive
+               ? at(index)
+               : nullptr;
+  }
+
   uint32_t IndexOf(const T* object) const {
     return static_cast<uint32_t>(object - at(0));
   }
+
+  // The object with this slot number, live or not.
+  T* At(uint32_t index) const { return at(index); }
 
   H& HistoryOf(const T* object) { return past(IndexOf(object)).history; }
   uint32_t GenerationOf(const T* object) {

@@ -242,6 +242,8 @@ void oom_reap_task(task_struct* tsk) {
   put_task_struct(tsk);
 }
 
+}  // namespace
+
 // mm/oom_kill.c:oom_reaper(), the thread.
 void oom_reaper(void* /*unused*/) {
   OomState* state = &oom();
@@ -261,6 +263,8 @@ void oom_reaper(void* /*unused*/) {
     if (tsk != nullptr) oom_reap_task(tsk);
   }
 }
+
+namespace {
 
 task_struct* TaskOfTimer(timer_list* timer) {
   const auto offset = reinterpret_cast<uintptr_t>(
@@ -303,12 +307,6 @@ void queue_oom_reaper(task_struct* tsk) {
 }
 
 }  // namespace
-
-void oom_init() {
-  // The thread is started by whoever boots the machine; only its function is
-  // this file's.
-  oom().oom_reaper_th->kthread_fn = oom_reaper;
-}
 
 void mark_oom_victim(task_struct* tsk) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   Mark(Point::kMarkOomVictim);

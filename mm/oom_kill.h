@@ -111,8 +111,8 @@ inline bool tsk_is_oom_victim(task_struct* tsk) {
 // True: progress can be expected. Caller holds oom_lock.
 bool out_of_memory(oom_control* oc);
 
-// Starts the reaper thread: oom_init(). On a fiber.
-void oom_init();
+// The reaper thread's function; whoever boots the machine starts it.
+void oom_reaper(void* unused);
 
 // ---- process_mrelease(2) ---------------------------------------------------
 

@@ -179,6 +179,8 @@ class Engine {
   const std::vector<LogLine>& log() const { return log_; }
 
   EngineState* state() const { return state_; }
+  // The live fiber of that number, or null.
+  Fiber* FiberAt(uint32_t id) const { return state_->fibers.LiveAt(id); }
   Arena* arena() const { return arena_; }
 
   // Modelled side; see the free functions below.

@@ -142,6 +142,7 @@ struct UserProgram {
   static constexpr size_t kMaxBytes = 512;
   void (*run)(void* closure) = nullptr;  // null: nothing to do
   bool done = false;
+  int64_t result = 0;  // what the last call returned: a value, or -errno
   alignas(16) char closure[kMaxBytes] = {};
 };
 
