@@ -100,7 +100,7 @@ SKIPPED_DIRECTORIES = (".git", ".cache", "__pycache__", ".vscode", ".idea")
 
 def is_data(path):
     """Recorded input: only checked for what it gives away."""
-    return path.startswith(("tests/data/", "docs/data/"))
+    return path.startswith("tests/data/") or "/testdata/" in path
 
 
 def room_of(path):
