@@ -1,0 +1,95 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Fuzz target of ParseSmaps(): whatever the bytes, it returns what its header
+// promises.
+//
+//   mkdir -p found
+//   ./bazelw run --config=fuzz //import:smaps_fuzz -- -max_len=4096
+//       "$PWD/found" "$PWD/import/testdata/smaps_corpus"
+//
+// What it finds goes to the first folder; a find worth keeping moves to the
+// second by hand, under a name that says what it is.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "base/check.h"
+#include "import/smaps.h"
+
+namespace reapsim {
+namespace {
+
+void CheckVma(const SmapsVma& vma) {
+  const SmapsSizes& kib = vma.kib;
+  REAP_CHECK(vma.start % 4096 == 0 && vma.end % 4096 == 0, "fuzz: page parts");
+  REAP_CHECK(vma.start < vma.end, "fuzz: empty mapping");
+  REAP_CHECK_LE(vma.end, kImportAddressEnd, "fuzz: end of user space");
+  REAP_CHECK_EQ(kib.size, (vma.end - vma.start) / 1024, "fuzz: size");
+  REAP_CHECK_LE(kib.rss, kib.size, "fuzz: rss");
+  REAP_CHECK_LE(kib.swap, kib.size, "fuzz: swap");
+  REAP_CHECK_LE(kib.shared_hugetlb + kib.private_hugetlb, kib.size,
+                "fuzz: hugetlb");
+  if (vma.inode == 0) {
+    REAP_CHECK_LE(kib.rss + kib.swap, kib.size, "fuzz: rss and swap");
+  }
+  for (uint64_t part : {kib.pss, kib.referenced, kib.anonymous, kib.locked,
+                        kib.shmem_pmd_mapped, kib.file_pmd_mapped}) {
+    REAP_CHECK_LE(part, kib.rss, "fuzz: part of rss");
+  }
+  REAP_CHECK_LE(kib.lazy_free, kib.anonymous, "fuzz: lazy free");
+  REAP_CHECK_LE(kib.anon_huge_pages, kib.anonymous, "fuzz: huge");
+  REAP_CHECK_LE(kib.swap_pss, kib.swap, "fuzz: swap pss");
+  for (const std::string& flag : vma.vm_flags) {
+    REAP_CHECK_EQ(flag.size(), 2u, "fuzz: flag");
+  }
+}
+
+void CheckFile(const SmapsFile& file) {
+  REAP_CHECK(!file.vmas.empty(), "fuzz: no mapping");
+  uint64_t end = 0;
+  for (const SmapsVma& vma : file.vmas) {
+    REAP_CHECK_LE(end, vma.start, "fuzz: overlap");
+    REAP_CHECK(vma.name != "[vsyscall]", "fuzz: gate among the mappings");
+    CheckVma(vma);
+    end = vma.end;
+  }
+  REAP_CHECK_LE(Totals(file).rss, kImportAddressEnd / 1024, "fuzz: totals");
+}
+
+// "fuzz:LINE:COLUMN: ...; expected ..."
+void CheckError(const absl::Status& status) {
+  REAP_CHECK(absl::IsInvalidArgument(status), "fuzz: code");
+  absl::string_view message = status.message();
+  REAP_CHECK(absl::StrContains(message, "; expected "), "fuzz: no advice");
+  REAP_CHECK(absl::StartsWith(message, "fuzz:"), "fuzz: no file");
+  message.remove_prefix(5);
+  for (int number = 0; number < 2; ++number) {
+    const size_t digits = message.find_first_not_of("0123456789");
+    REAP_CHECK(digits > 0 && message[0] != '0', "fuzz: no place");
+    REAP_CHECK(message[digits] == ':', "fuzz: no colon");
+    message.remove_prefix(digits + 1);
+  }
+  for (unsigned char c : message) {
+    REAP_CHECK(c >= 0x20 && c < 0x7f, "fuzz: unprintable");
+  }
+}
+
+}  // namespace
+}  // namespace reapsim
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::StatusOr<reapsim::SmapsFile> file =
+      reapsim::ParseSmaps({reinterpret_cast<const char*>(data), size}, "fuzz");
+  if (file.ok()) {
+    reapsim::CheckFile(*file);
+  } else {
+    reapsim::CheckError(file.status());
+  }
+  return 0;
+}
