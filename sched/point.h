@@ -50,6 +50,8 @@ namespace reapsim {
   X(kDoSignalStop, "kernel/signal.c:do_signal_stop")                      \
   X(kPtraceStop, "kernel/signal.c:ptrace_stop")                           \
   X(kRefrigerator, "kernel/freezer.c:__refrigerator")                     \
+  X(kFreezerTrap, "kernel/signal.c:do_freezer_trap")                      \
+  X(kPtraceAttach, "kernel/ptrace.c:ptrace_attach waiting for the trap")  \
   /* Death */                                                             \
   X(kDoGroupExit, "kernel/exit.c:do_group_exit")                          \
   X(kDoExit, "kernel/exit.c:do_exit")                                     \

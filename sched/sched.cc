@@ -24,6 +24,8 @@ SchedState* InitSched(Arena* arena) {
   sched->sighand_slab.Init(arena, "sighand_struct", Engine::kMaxFibers);
   sched->pid_slab.Init(arena, "pid", SchedState::kMaxPids);
   sched->pid_ns_slab.Init(arena, "pid_namespace", 64);
+  sched->file_slab.Init(arena, "file", 32768);
+  sched->files_slab.Init(arena, "files_struct", Engine::kMaxFibers);
   sched->lock_history = NewHistory<LockHistory>(arena);
   sched->timer_history = NewHistory<TimerHistory>(arena);
   return sched;

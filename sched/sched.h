@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "sched/file.h"
 #include "sched/lockdep.h"
 #include "sched/rcu.h"
 #include "sched/task.h"
@@ -65,6 +66,8 @@ struct SchedState {
   Slab<sighand_struct> sighand_slab;
   Slab<pid> pid_slab;
   Slab<pid_namespace> pid_ns_slab;
+  Slab<file> file_slab;
+  Slab<files_struct> files_slab;
 
   RcuState rcu;
   TimerState timers;

@@ -27,7 +27,7 @@
 namespace reapsim {
 
 struct mm_struct;     // mm/mm_types.h
-struct files_struct;  // syscall/file.h
+struct files_struct;  // sched/file.h
 struct core_state;    // sched/signal.h
 struct task_struct;
 struct signal_struct;
@@ -52,6 +52,7 @@ inline constexpr uint32_t __TASK_TRACED = 0x08;
 inline constexpr uint32_t TASK_DEAD = 0x80;
 inline constexpr uint32_t TASK_WAKEKILL = 0x100;
 inline constexpr uint32_t TASK_NOLOAD = 0x400;
+inline constexpr uint32_t TASK_NEW = 0x800;
 inline constexpr uint32_t TASK_FROZEN = 0x8000;
 inline constexpr uint32_t TASK_KILLABLE = TASK_WAKEKILL | TASK_UNINTERRUPTIBLE;
 inline constexpr uint32_t TASK_IDLE = TASK_UNINTERRUPTIBLE | TASK_NOLOAD;
@@ -112,7 +113,8 @@ struct pid_namespace {
   task_struct* child_reaper = nullptr;
   pid_t last_pid = 0;
   uint32_t level = 0;
-  uint32_t pids = 0;   // alive in it; released with the last
+  uint32_t count = 0;  // atomic: its pids' and its creator's references
+  uint32_t pids = 0;   // numbers in use in it (the kernel's pid_allocated)
   bool dying = false;  // siglock of its init: no new pids (!PIDNS_ADDING)
 };
 
@@ -153,6 +155,7 @@ struct TaskHistory {
   uint8_t mrelease_decision = 0;
   uint8_t will_free_reason = 0;
   pid_t sharer = 0;  // the process that does not let go, if one decided
+  uint32_t signals_handled = 0;  // handlers run
 };
 
 struct task_struct {
@@ -214,6 +217,8 @@ struct task_struct {
   // Freezer (kernel/freezer.c): who wants it frozen.
   bool cgroup_v1_freezing = false;  // freezer_mutex
   bool frozen = false;              // it does sit in the refrigerator
+  bool cgroup_v2_freezing = false;  // siglock: CGRP_FREEZE of its cgroup
+  bool cgroup_v2_frozen = false;    // owner-private: the kernel's `frozen`
 
   // OOM: oom_reaper_lock for the link.
   timer_list oom_reaper_timer;
@@ -236,6 +241,7 @@ struct sighand_struct {
   uint32_t count = 0;  // atomic
   spinlock_t siglock{.lock_class = LockClass::kSiglock};
   SigDisposition action[kSignals + 1] ABSL_GUARDED_BY(siglock) = {};
+  rcu_head rcu;  // memory outlives readers of task->sighand
 };
 
 using ThreadList = IntrusiveList<task_struct, &task_struct::thread_node>;
