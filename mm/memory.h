@@ -10,21 +10,38 @@
 
 #include "mm/mm_types.h"
 #include "mm/mmu_gather.h"
+#include "mm/pgtable.h"
+#include "sched/task.h"
 
 namespace reapsim {
 
 // ---- Counters --------------------------------------------------------------
 
-// Adds to a counter of rss_stat as the modelled version does: into the
-// caller's per-thread cache (up to v6.1), into the caller's CPU's share (v6.2
-// on). Any context.
+// Adds to a counter of rss_stat as the modelled version does: to the one count
+// (up to v6.1), or to the caller's CPU's share, which spills into the count
+// (v6.2 on). Any context.
 void add_mm_counter(mm_struct* mm, int member, int64_t value);
+// As above, but up to v6.1 into the caller's per-thread cache if the mm is its
+// own: what page faults use.
+void add_mm_counter_fast(mm_struct* mm, int member, int64_t value);
 // What the kernel itself reads: approximate, never negative.
 int64_t get_mm_counter(const mm_struct* mm, int member);
 // The exact sum, over all CPUs' shares and all threads' caches. Host side, too.
 int64_t get_mm_counter_sum(const mm_struct* mm, int member);
 // Moves the running task's cached events into its mm (up to v6.1).
 void sync_mm_rss(mm_struct* mm);
+
+// ---- Giving way ------------------------------------------------------------
+
+// Whether somebody wants the running task's CPU.
+inline bool need_resched() {
+  return (current()->thread_flags & TIF_NEED_RESCHED) != 0;
+}
+// Gives way if so. No spinlock may be held.
+inline void cond_resched(SourceLine source = SourceLine::Current()) {
+  Mark(Point::kCondResched, source);
+  current()->thread_flags &= ~TIF_NEED_RESCHED;
+}
 
 // ---- The zap walk ----------------------------------------------------------
 
@@ -72,6 +89,34 @@ inline constexpr unsigned VM_FAULT_MAJOR = 0x0004;
 inline constexpr unsigned VM_FAULT_SIGSEGV = 0x0040;
 inline constexpr unsigned VM_FAULT_NOPAGE = 0x0100;
 inline constexpr unsigned VM_FAULT_FALLBACK = 0x0800;
+
+// A fault on its way through the handlers.
+struct vm_fault {
+  vm_area_struct* vma = nullptr;
+  uint64_t address = 0;  // page aligned
+  uint64_t pgoff = 0;    // in the mapping
+  unsigned flags = 0;    // FAULT_FLAG_*
+  pte_t* pmd = nullptr;  // the PMD entry
+  pte_t* pte = nullptr;  // while its lock is held
+  spinlock_t* ptl = nullptr;
+  pte_t orig_pte = 0;
+  pfn_t page = kNoPfn;  // of the file, with a reference
+  pfn_t cow_page = kNoPfn;
+  ptdesc* prealloc_pte = nullptr;
+};
+
+// VM_FAULT_SIGBUS if the mm has been reaped (MMF_UNSTABLE): its private pages
+// may have lost what was written to them. Source: include/linux/oom.h.
+unsigned check_stable_address_space(mm_struct* mm);
+
+// Maps vmf->page, or vmf->cow_page of a private write fault. 0,
+// VM_FAULT_NOPAGE if somebody was faster, VM_FAULT_SIGBUS if the mm has been
+// reaped, VM_FAULT_OOM.
+unsigned finish_fault(vm_fault* vmf);
+// Writes the entry of a page that is not anonymous and counts the mapping,
+// which takes over a reference. Caller: the entry's lock. Source:
+// set_pte_range().
+void set_file_pte(const vm_fault* vmf, pte_t* pte, pfn_t pfn, bool write);
 
 // Resolves a fault at `address`. Caller: mmap_lock for read (mm/gup and the
 // page-fault entry take it). Returns VM_FAULT_* bits; 0: done.

@@ -82,6 +82,7 @@ inline constexpr uint16_t PG_reserved = 1 << 7;  // zero pages: never freed
 inline constexpr uint16_t PG_tlb = 1 << 8;       // some TLB may know it
 inline constexpr uint16_t PG_cache = 1 << 9;     // a page cache refers to it
 inline constexpr uint16_t PG_allocated = 1 << 10;
+inline constexpr uint16_t PG_word = 1 << 11;  // its word is not 0
 
 // One page frame. Contents (one word a page) lie in a sparse side table.
 struct page {
@@ -89,7 +90,7 @@ struct page {
   uint32_t _mapcount = 0;  // page-table entries that map it (not minus one);
                            // a free page: the next free one
   uint16_t flags = 0;
-  uint16_t unused = 0;
+  uint16_t _entire_mapcount = 0;  // of a head: huge entries that map it whole
 };
 static_assert(sizeof(page) <= 12);
 
@@ -103,7 +104,8 @@ struct address_space {
   uint64_t inode = 0;     // constant; seeds the contents of a file's pages
   uint32_t count = 0;     // atomic: descriptors and VMAs that refer to it
   uint64_t nr_pages = 0;  // size in pages; constant
-  // By page offset: frame number + 1, or a swap entry (see mm/pgtable.h).
+  // By page offset: a frame number, or a swap entry (see mm/pgtable.h); 0: no
+  // page.
   RadixTable<uint64_t> i_pages;
 };
 
@@ -220,7 +222,7 @@ struct TlbEntry {
 };
 inline constexpr int kTlbEntries = 64;
 
-struct gather_batch;  // mm/mmu_gather.h
+struct mmu_gather_batch_page;  // mm/mmu_gather.h
 struct swap_info_struct {
   spinlock_t lock{.lock_class = LockClass::kSwapLock};
   uint64_t slots = 0;             // constant
@@ -243,6 +245,8 @@ struct MmState {
   Slab<vm_area_struct> vma_slab;
   Slab<address_space> mapping_slab;
   Slab<ptdesc> ptdesc_slab;
+  Slab<mmu_notifier> notifier_slab;
+  Slab<mmu_gather_batch_page> gather_slab;
   Extent* tables = nullptr;  // entries of ptdesc i at i << (table_bits + 3)
 
   // Frames (page_alloc.cc).
@@ -255,10 +259,14 @@ struct MmState {
   RadixPool<uint8_t> byte_pool;
   RadixTable<uint64_t> contents;  // by frame number
   pfn_t zero_pfn = kNoPfn;
-  pfn_t huge_zero_pfn = kNoPfn;
+  pfn_t huge_zero_pfn = kNoPfn;  // made on first use
+  // What an allocation does when no frame is left; it may sleep. True: try
+  // again. Constant once the OOM killer is set up; null: allocations fail.
+  bool (*out_of_memory)() = nullptr;
 
   swap_info_struct swap;
   TlbEntry tlb[kMaxCpus][kTlbEntries];
+  uint32_t tlb_filled[kMaxCpus] = {};  // entries in use; 0: nothing to flush
   uint64_t next_inode = 1;
 
   MmHistory* history = nullptr;  // history part
