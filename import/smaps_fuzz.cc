@@ -4,9 +4,8 @@
 // Fuzz target of ParseSmaps(): whatever the bytes, it returns what its header
 // promises.
 //
-//   mkdir -p found
-//   ./bazelw run --config=fuzz //import:smaps_fuzz -- -max_len=4096
-//       "$PWD/found" "$PWD/import/testdata/smaps_corpus"
+//   found=$(mktemp -d); corpus=$PWD/import/testdata/smaps_corpus
+//   ./bazelw run --config=fuzz //import:smaps_fuzz -- "$found" "$corpus"
 //
 // What it finds goes to the first folder; a find worth keeping moves to the
 // second by hand, under a name that says what it is.
