@@ -28,14 +28,18 @@ inline constexpr int kPidfdSelfThreadGroupFirst = -20000;  // v6.15, v6.16
 
 // A namespace inside `parent` with one reference, the creator's, which exit
 // drops when the namespace's init is gone; each pid of it holds another. Null,
-// with *error -ENOSPC (too deeply nested) or -ENOMEM; `parent` may be null.
+// with *error -ENOSPC (too deeply nested) or -ENOMEM.
 // Source: kernel/pid_namespace.c:create_pid_namespace().
 pid_namespace* create_pid_namespace(pid_namespace* parent, int* error);
+// Host side: without a task. Null parent: the initial namespace.
+pid_namespace* MakePidNamespace(SchedState* sched, pid_namespace* parent);
 void put_pid_ns(pid_namespace* ns);
 
 // A new pid with one reference, known in `ns` and all around it. Null, with
 // *error -EAGAIN (no number left) or -ENOMEM.
 pid* alloc_pid(pid_namespace* ns, int* error);
+// Host side: without a task.
+pid* MakePid(SchedState* sched, pid_namespace* ns, int* error);
 // Takes its numbers away; its first reference is dropped after a grace period.
 void free_pid(pid* pid);
 // One atomic step each; null is allowed.
@@ -99,6 +103,9 @@ inline bool is_child_reaper(const pid* pid) {
 // descriptor's f_flags (if f_flags is not null). Null with *error = -EBADF: no
 // such descriptor, or not a pidfd, or opened with O_PATH.
 pid* pidfd_get_pid(int fd, unsigned int* f_flags, int* error);
+// The pid that PIDFD_SELF_* stand for, with a reference, and whether the thread
+// or its leader is meant. Null if the number is none of them in this version.
+pid* pidfd_self_pid(int pidfd, pid_type* type);
 // The leader of the process that a pidfd names, with a reference; from v6.15
 // on also the caller's thread or leader, by PIDFD_SELF_*. Null with *error
 // -EBADF as above or -ESRCH: released, or a pidfd of a thread that leads none.
