@@ -112,9 +112,6 @@ class Slab {
     return static_cast<uint32_t>(object - at(0));
   }
 
-  // The object with this slot number, live or not.
-  T* At(uint32_t index) const { return at(index); }
-
   H& HistoryOf(const T* object) { return past(IndexOf(object)).history; }
   uint32_t GenerationOf(const T* object) {
     return past(IndexOf(object)).generation;
