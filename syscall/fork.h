@@ -35,13 +35,11 @@ struct kernel_clone_args {
   int* pidfd = nullptr;        // gets the descriptor for CLONE_PIDFD
   const char* comm = nullptr;  // null: the caller's
   bool user_worker = false;    // a PF_USER_WORKER thread (vhost, io_uring)
-  bool kthread = false;        // no mm, no files; runs kthread_fn(kthread_arg)
-  void (*kthread_fn)(void* arg) = nullptr;
-  void* kthread_arg = nullptr;
 };
 
-// A new task, visible to all but not yet run by anybody; the engine may run
-// its fiber from now on. Null, and *error is a negative errno:
+// A new task, visible to all, in TASK_NEW: its fiber waits at kWake until
+// wake_up_new_task(). Passes the mark kCopyProcess when all is copied, before
+// the last look for a fatal signal. Null, and *error is a negative errno:
 //   -EINVAL        CLONE_THREAD without CLONE_SIGHAND; CLONE_SIGHAND without
 //                  CLONE_VM; CLONE_PARENT by an init; CLONE_THREAD with
 //                  CLONE_NEWPID; namespaces nested too deep
@@ -51,6 +49,9 @@ struct kernel_clone_args {
 //   -EINTR         a fatal signal arrived before the task became visible
 // May sleep. Source: kernel/fork.c:copy_process().
 task_struct* copy_process(const kernel_clone_args& args, int* error);
+
+// Lets a task from copy_process() run. Source: kernel/sched/core.c.
+void wake_up_new_task(task_struct* p);
 
 // clone(2): the new task's pid as the caller's namespace numbers it, or an
 // error of copy_process(). With CLONE_VFORK it returns when the child has let
@@ -86,6 +87,9 @@ int init_task_start();
 void exit_mm_release(task_struct* tsk, mm_struct* mm);
 void exec_mm_release(task_struct* tsk, mm_struct* mm);
 
+// A private copy, with one reference, of a table of signal handlers; null if
+// there is no room. Takes the siglock of `old`.
+sighand_struct* sighand_dup(sighand_struct* old);
 // Drops one reference to a shared table of signal handlers.
 // Source: kernel/fork.c:__cleanup_sighand().
 void __cleanup_sighand(sighand_struct* sighand);
