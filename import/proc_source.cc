@@ -122,25 +122,34 @@ absl::StatusOr<ProcStatus> ParseStatus(absl::string_view text,
 // pagemap
 // --------------------------------------------------------------------------
 
+struct PagemapBit {
+  int number;
+  PageFlag flag;
+};
+
 // Documentation/admin-guide/mm/pagemap.rst
+constexpr PagemapBit kPagemapBits[] = {
+    {63, kPagePresent}, {62, kPageSwapped}, {61, kPageFileOrShmem},
+    {58, kPageGuard},   {57, kPageUffdWp},  {56, kPageExclusive},
+};
+
+constexpr uint64_t KnownBits() {
+  uint64_t bits = 0;
+  for (const PagemapBit& bit : kPagemapBits) bits |= uint64_t{1} << bit.number;
+  return bits;
+}
+
+constexpr uint64_t kKnownBits = KnownBits();
+
 uint8_t FlagsOf(uint64_t entry) {
-  struct Bit {
-    int number;
-    PageFlag flag;
-  };
-  static constexpr Bit kBits[] = {
-      {63, kPagePresent},   {62, kPageSwapped}, {61, kPageFileOrShmem},
-      {56, kPageExclusive}, {57, kPageUffdWp},  {58, kPageGuard},
-  };
   uint8_t flags = 0;
-  for (const Bit& bit : kBits) {
+  for (const PagemapBit& bit : kPagemapBits) {
     if ((entry >> bit.number & 1) != 0) flags |= bit.flag;
   }
   return flags;
 }
 
 void AddPage(uint64_t address, uint8_t flags, std::vector<PageRun>& runs) {
-  if (flags == 0) return;
   if (!runs.empty()) {
     PageRun& last = runs.back();
     if (last.flags == flags &&
@@ -179,7 +188,10 @@ absl::Status ReadVmaPages(int fd, const std::string& path, const SmapsVma& vma,
     if (!got.ok()) return got.status();
     if (*got == 0) break;
     for (uint64_t entry : buffer.first(*got)) {
-      AddPage(page * kPageBytes, FlagsOf(entry), pages.runs);
+      // Nearly all of a reservation: some 16 million entries at the most.
+      if ((entry & kKnownBits) != 0) {
+        AddPage(page * kPageBytes, FlagsOf(entry), pages.runs);
+      }
       ++page;
     }
   }

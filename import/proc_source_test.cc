@@ -61,8 +61,8 @@ class FakeProcTest : public testing::Test {
     Write("smaps",
           "1000-5000 rw-p 00000000 00:00 0\nSize: 16 kB\nRss: 12 kB\n"
           "6000-8000 r--s 00000000 08:01 5 /f\nSize: 8 kB\nRss: 4 kB\n");
-    // The page at 0 first.
-    WritePagemap({0, Bit(63) | Bit(56), Bit(63) | Bit(56), 0, Bit(62), 0,
+    // The page at 0 first. Bit 55 says soft-dirty, of empty entries as well.
+    WritePagemap({0, Bit(63) | Bit(56), Bit(63) | Bit(56), Bit(55), Bit(62), 0,
                   Bit(63) | Bit(61), Bit(57) | Bit(58)});
   }
   ~FakeProcTest() override { std::filesystem::remove_all(root_); }
