@@ -60,19 +60,33 @@ inline void mmap_write_unlock(mm_struct* mm)
     ABSL_UNLOCK_FUNCTION(mm->mmap_lock) {
   up_write(&mm->mmap_lock);
 }
+// From write to read, without a moment in between for other writers.
+inline void mmap_write_downgrade(mm_struct* mm)
+    ABSL_UNLOCK_FUNCTION(mm->mmap_lock)
+        ABSL_SHARED_LOCK_FUNCTION(mm->mmap_lock) {
+  downgrade_write(&mm->mmap_lock);
+}
 
 // ---- VMAs ------------------------------------------------------------------
 
 // The first VMA that ends above `address` (it may start above it), or null.
 // Each step of a walk checks that the VMA is alive: a freed one is a verdict
 // (S3). Caller: mmap_lock, or nobody else can reach the mm.
-vm_area_struct* find_vma(mm_struct* mm, uint64_t address);
-vm_area_struct* vma_first(mm_struct* mm);
-vm_area_struct* vma_last(mm_struct* mm);
-vm_area_struct* vma_next(vm_area_struct* vma);
-vm_area_struct* vma_prev(vm_area_struct* vma);
+vm_area_struct* find_vma(mm_struct* mm, uint64_t address,
+                         SourceLine source = SourceLine::Current());
+vm_area_struct* vma_first(mm_struct* mm,
+                          SourceLine source = SourceLine::Current());
+vm_area_struct* vma_last(mm_struct* mm,
+                         SourceLine source = SourceLine::Current());
+// The neighbours of a VMA, also of one that munmap has taken out of the set
+// together with them; null at the ends.
+vm_area_struct* vma_next(vm_area_struct* vma,
+                         SourceLine source = SourceLine::Current());
+vm_area_struct* vma_prev(vm_area_struct* vma,
+                         SourceLine source = SourceLine::Current());
 // Fails with "use after free" unless the VMA is live.
-void vma_check_live(const vm_area_struct* vma);
+void vma_check_live(const vm_area_struct* vma,
+                    SourceLine source = SourceLine::Current());
 
 // ---- The calls' insides; all take mmap_lock(W) themselves ------------------
 
@@ -82,22 +96,39 @@ struct MmapArgs {
   uint64_t prot = 0;                 // PROT_*
   uint64_t flags = 0;                // MAP_*
   address_space* mapping = nullptr;  // null: anonymous
+  bool dev_zero = false;             // the descriptor is /dev/zero
   bool file_writable = true;         // how the descriptor was opened
   uint64_t pgoff = 0;
   uint64_t extra_vm_flags = 0;  // VM_HUGETLB, VM_PFNMAP …: what drivers set
 };
-// The address, or a negative errno: -EINVAL (length 0, unaligned), -ENOMEM
-// (no room, too many VMAs), -EACCES (shared writable mapping of a read-only
-// file), -EEXIST (MAP_FIXED_NOREPLACE), -EINTR (killed while waiting for the
-// lock).
+// mmap(2): the address, or a negative errno.
+//   -EINTR     a fatal signal ended the wait for the lock
+//   -EINVAL    length 0; neither shared nor private; MAP_FIXED and unaligned;
+//              MAP_GROWSDOWN of a file or of shared memory; secretmem private
+//   -ENOMEM    no room, too many VMAs, more than RAM and swap
+//   -EOVERFLOW the offset wraps
+//   -EPERM     MAP_FIXED below 64 KiB
+//   -EEXIST    MAP_FIXED_NOREPLACE, and something is there
+//   -EACCES    shared and writable, of a descriptor opened read-only
 int64_t vm_mmap(const MmapArgs& args);
-// 0 or -EINVAL, -ENOMEM, -EINTR.
+// munmap(2): 0; -EINTR; -EINVAL (unaligned, length 0, not user memory);
+// -ENOMEM (too many VMAs).
 int vm_munmap(uint64_t start, uint64_t length);
+// mprotect(2): 0; -EINVAL (unaligned); -EINTR; -ENOMEM (a hole, too many VMAs);
+// -EACCES (the mapping may not have that).
 int do_mprotect(uint64_t start, uint64_t length, uint64_t prot);
+// madvise(2): 0; -EINVAL (unaligned, unknown advice, not for this kind of
+// memory); -EINTR; -ENOMEM (a hole; the rest was advised); -EAGAIN (too many
+// VMAs); -EFAULT (MADV_POPULATE_*: a fault failed).
 int do_madvise(uint64_t start, uint64_t length, int advice);
-// mlock(2), mlock2(2) with MLOCK_ONFAULT, and munlock(2).
+// mlock(2), mlock2(2) with MLOCK_ONFAULT, and munlock(2): 0; -EINTR; -EINVAL
+// (the range wraps); -ENOMEM (a hole, too many VMAs, a fault failed); -EAGAIN
+// (no memory left).
 int do_mlock(uint64_t start, uint64_t length, bool on_fault);
 int do_munlock(uint64_t start, uint64_t length);
+// mlockall(2): `flags` is MCL_*; 0, -EINVAL, -EINTR. munlockall(2): 0, -EINTR.
+int do_mlockall(int flags);
+int do_munlockall();
 
 // ---- The end ---------------------------------------------------------------
 
