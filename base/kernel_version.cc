@@ -420,7 +420,7 @@ constexpr DifferenceRow kRows[] = {
         "zap_batches_swap_entries", Merged(6, 10),
         {"a62fb92ac12e",
          "mm: swap: free_swap_and_cache_nr() as batched free_swap_and_cache()",
-         "S; version M"},
+         "S; hash, version M"},
         "Consecutive swap entries are freed as a unit; before, one by one"),
     Since<&D::gather_full_early>(
         "gather_full_early", Merged(6, 9), kFoldedUnmap,

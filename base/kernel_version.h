@@ -177,8 +177,8 @@ struct DifferenceRow {
   KernelVersion since;  // {} : from the beginning.
   KernelVersion until;  // {} : to this day.
   // The hash and title of the commit at which the row begins or, for a row
-  // from the beginning, at which it ends; the hash is empty where it was not
-  // established.
+  // from the beginning, at which it ends. Where the hash was not established it
+  // is empty, and the title may be a description of ours.
   absl::string_view commit;
   absl::string_view title;
   // How we know. S: read in the source of those versions; L: observed on a live
