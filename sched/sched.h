@@ -61,6 +61,10 @@ struct SchedState {
   pid_namespace* init_pid_ns = nullptr;
   pid_t last_pid = 0;
 
+  // The reader of core dumps does not read: a dump's write waits, killably.
+  // Set by the host.
+  bool dump_blocked = false;
+
   Slab<task_struct, TaskHistory> task_slab;
   Slab<signal_struct> signal_slab;
   Slab<sighand_struct> sighand_slab;
