@@ -38,6 +38,17 @@ file* fget_files(const files_struct* files, int fd, bool path_too) {
   }
 }
 
+// The lowest free descriptor, taken; or -EMFILE.
+int TakeFd(files_struct* files, bool cloexec)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(files->file_lock) {
+  int fd = 0;
+  while (fd < kMaxFds && TestFd(files->open_fds, fd)) fd++;
+  if (fd == kMaxFds) return -EMFILE;
+  SetFd(files->open_fds, fd, true);
+  SetFd(files->close_on_exec, fd, cloexec);
+  return fd;
+}
+
 // The file of a descriptor that is taken out of its table, or null.
 file* pick_file(files_struct* files, int fd)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(files->file_lock) {
@@ -93,15 +104,21 @@ int get_unused_fd_flags(uint32_t flags) {
   files_struct* files = current()->files;
   REAP_CHECK(files != nullptr, "file: a task without descriptors opens one");
   spin_lock(&files->file_lock);
-  int fd = 0;
-  while (fd < kMaxFds && TestFd(files->open_fds, fd)) fd++;
-  if (fd == kMaxFds) {
-    fd = -EMFILE;
-  } else {
-    SetFd(files->open_fds, fd, true);
-    SetFd(files->close_on_exec, fd, (flags & O_CLOEXEC) != 0);
-  }
+  const int fd = TakeFd(files, (flags & O_CLOEXEC) != 0);
   spin_unlock(&files->file_lock);
+  return fd;
+}
+
+int receive_fd(task_struct* to, file* file) {
+  int fd = -ESRCH;
+  task_lock(to);
+  if (files_struct* files = to->files; files != nullptr) {
+    spin_lock(&files->file_lock);
+    fd = TakeFd(files, false);
+    if (fd >= 0) files->fd[fd] = file;
+    spin_unlock(&files->file_lock);
+  }
+  task_unlock(to);
   return fd;
 }
 

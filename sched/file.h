@@ -73,6 +73,10 @@ int get_unused_fd_flags(uint32_t flags);
 void put_unused_fd(int fd);
 // Makes `file` visible at `fd`; takes the caller's reference.
 void fd_install(int fd, file* file);
+// Makes `file` visible in another task's table, which takes the caller's
+// reference: the descriptor there, -EMFILE, or -ESRCH (it has no table any
+// more); then the reference stays the caller's. Takes task_lock.
+int receive_fd(task_struct* to, file* file);
 // close(2): 0 or -EBADF.
 int close_fd(int fd);
 

@@ -9,7 +9,7 @@
 // group has SIGNAL_GROUP_EXIT), coredump_waits_in_exit_mm (v5.15: where the
 // others wait; the caller's affair).
 // Modelled: who is killed, who waits for whom, what interrupts. Simplified:
-//   writing is one wait, which SyscallState::dump_blocked makes last; with
+//   writing is one wait, which SchedState::dump_blocked makes last; with
 //   RLIMIT_CORE 0, too, the group is stopped, for the moment between two marks.
 #ifndef REAPSIM_SYSCALL_COREDUMP_H_
 #define REAPSIM_SYSCALL_COREDUMP_H_
