@@ -121,7 +121,10 @@ void Engine::Pass(const Op& op) {
 }
 
 void Engine::Fail(VerdictKind kind, const char* what, SourceLine source) {
-  Report(kind, what, source);
+  {
+    HostSection host;  // the verdict's text lives on the host's heap
+    Report(kind, what, source);
+  }
   Yield(Stop::kVerdict);
   __builtin_unreachable();
 }
