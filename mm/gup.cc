@@ -1,107 +1,113 @@
 // Copyright 2026 The reapsim Authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Source: mm/gup.c, v5.15 to v7.2.
-// Modelled: faulting ranges in, for mlock(2), MAP_POPULATE and
-//   MADV_POPULATE_*.
-// Simplified: a fault that succeeds is not followed by another look at the
-//   entry, so a page that a reaper takes at once is not brought in again.
-// Stubbed: pinning pages.
-
-#include <algorithm>
-#include <cerrno>
+// Access to another task's memory: find the page, take a reference, use it.
+//
+// Source: mm/gup.c, mm/memory.c:access_remote_vm(), mm/process_vm_access.c,
+// v5.15 to v7.2.
+// Simplified: one page at a time; no FOLL_FORCE, no fast path, no long-term
+//   pins.
 
 #include "mm/memory.h"
+#include "mm/mmap.h"
+#include "mm/page_alloc.h"
 #include "mm/pgtable.h"
-#include "mm/vma.h"
-#include "sched/task.h"
 
 namespace reapsim {
 namespace {
 
-// Whether `address` needs no fault; *next is where to go on if so.
-// mm/gup.c:follow_page_mask()
-bool IsThere(const mm_struct* mm, uint64_t address, bool write,
-             uint64_t* next) {
-  int level = 0;
-  const pte_t* entry = FindEntry(mm_state(), mm, address, &level);
-  if (entry == nullptr || !pte_present(*entry)) return false;
-  if (write && !pte_write(*entry)) return false;
-  const uint64_t size = geometry().size(level);
-  *next = (address & ~(size - 1)) + size;
-  return true;
+// Whether the entry allows the access.
+bool Allows(pte_t entry, bool write) {
+  return (entry & _PAGE_PRESENT) != 0 && (!write || pte_write(entry));
 }
 
-// mm/gup.c:faultin_page(): 0, -EFAULT or -ENOMEM.
-int faultin_page(vm_area_struct* vma, uint64_t address, bool write) {
-  const unsigned ret =
-      handle_mm_fault(vma, address, write ? FAULT_FLAG_WRITE : 0);
-  if ((ret & VM_FAULT_OOM) != 0) return -ENOMEM;
-  if ((ret & (VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)) != 0) return -EFAULT;
-  return 0;
-}
-
-// mm/gup.c:__get_user_pages(), for no pages: 0, -EINTR, -EFAULT, -ENOMEM.
-int faultin_vma_range(vm_area_struct* vma, uint64_t start, uint64_t end,
-                      bool write) {
-  for (uint64_t at = start; at < end;) {
-    if (fatal_signal_pending(current())) return -EINTR;
-    uint64_t next = at + PAGE_SIZE;
-    if (!IsThere(vma->vm_mm, at, write, &next)) {
-      const int error = faultin_page(vma, at, write);
-      if (error != 0) return error;
+// The page mapped at `address` with a reference, or kNoPfn if a fault is
+// needed. Source: follow_page_mask().
+pfn_t follow_page_mask(mm_struct* mm, uint64_t address,
+                       bool write) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  pte_t* pmd = pmd_offset_lockless(mm, address);
+  if (pmd == nullptr || !pte_present(*pmd)) return kNoPfn;
+  const Geometry geo = geometry();
+  spinlock_t* ptl;
+  pfn_t pfn = kNoPfn;
+  if (pmd_trans_huge(*pmd)) {
+    ptl = table_lock_of(pmd);
+    spin_lock(ptl);
+    if (pmd_trans_huge(*pmd) && Allows(*pmd, write)) {
+      pfn = pte_pfn(*pmd) + static_cast<pfn_t>(geo.index(address, 1));
+      get_page(pfn);
     }
-    at = next;
+    spin_unlock(ptl);
+    return pfn;
   }
-  return 0;
+  const pte_t* pte = pte_offset_map_lock(mm, pmd, address, &ptl);
+  if (pte == nullptr) return kNoPfn;
+  if (Allows(*pte, write)) {
+    pfn = pte_pfn(*pte);
+    get_page(pfn);
+  }
+  pte_unmap_unlock(ptl);
+  return pfn;
 }
 
-// mm/gup.c:check_vma_flags(), where pages are only to become present.
-bool MayFaultIn(const vm_area_struct* vma) {
-  return (vma->vm_flags & (VM_IO | VM_PFNMAP)) == 0;
+// Source: check_vma_flags().
+bool check_vma_flags(const vm_area_struct* vma, bool write) {
+  if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) != 0) return false;
+  return (vma->vm_flags & (write ? VM_WRITE : VM_READ)) != 0;
+}
+
+// The page at `address` with a reference. Caller: mmap_lock for read, which is
+// dropped on the way out. Source: get_user_pages_remote() for one page.
+AccessResult GetRemotePage(mm_struct* mm, uint64_t address, bool write,
+                           pfn_t* pfn) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (;;) {
+    vm_area_struct* vma = find_vma(mm, address);
+    if (vma == nullptr || vma->vm_start > address ||
+        !check_vma_flags(vma, write) || fatal_signal_pending(current())) {
+      break;
+    }
+    *pfn = follow_page_mask(mm, address, write);
+    if (*pfn != kNoPfn) {
+      mmap_read_unlock(mm);
+      return AccessResult::kOk;
+    }
+    const unsigned ret = handle_mm_fault(
+        vma, address, FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0));
+    if ((ret & VM_FAULT_RETRY) != 0) {
+      mmap_read_lock(mm);
+      continue;
+    }
+    if ((ret & VM_FAULT_OOM) != 0) {
+      mmap_read_unlock(mm);
+      return AccessResult::kOom;
+    }
+    if ((ret & (VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)) != 0) break;
+  }
+  mmap_read_unlock(mm);
+  return AccessResult::kEfault;
 }
 
 }  // namespace
 
-int populate_vma_page_range(vm_area_struct* vma, uint64_t start, uint64_t end) {
-  const uint64_t flags = vma->vm_flags;
-  if ((flags & VM_LOCKONFAULT) != 0) return 0;
-  if (!MayFaultIn(vma) || (flags & VM_ACCESS_FLAGS) == 0) return -EFAULT;
-  // Copies of private pages are made now, shared pages are not made dirty.
-  const bool write = (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
-  return faultin_vma_range(vma, start, end, write);
-}
-
-int __mm_populate(uint64_t start, uint64_t length, bool ignore_errors) {
-  mm_struct* mm = current()->mm;
-  const uint64_t end = start + length;
-  int error = 0;
+AccessResult access_remote_word(mm_struct* mm, uint64_t address, bool write,
+                                uint64_t* word) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (address >= geometry().task_size()) return AccessResult::kEfault;
+  pfn_t pfn = kNoPfn;
   mmap_read_lock(mm);
-  for (vm_area_struct* vma = find_vma_intersection(mm, start, end);
-       vma != nullptr; vma = find_vma_intersection(mm, vma->vm_end, end)) {
-    if (!MayFaultIn(vma)) continue;
-    error = populate_vma_page_range(vma, std::max(start, vma->vm_start),
-                                    std::min(end, vma->vm_end));
-    if (ignore_errors) error = 0;
-    if (error != 0) break;
+  const AccessResult result = GetRemotePage(mm, address, write, &pfn);
+  if (result != AccessResult::kOk) return result;
+  // The reference alone keeps the page now.
+  MmState& state = mm_state();
+  SchedulePoint(Point::kUserAccess, write ? Access::kWrite : Access::kRead,
+                static_cast<uint32_t>(address >> PAGE_SHIFT));
+  if (write) {
+    WritePageWord(state, pfn, *word);
+    pfn_to_page(state, compound_head(state, pfn))->flags |= PG_dirty;
+  } else {
+    *word = ReadPageWord(state, pfn);
   }
-  mmap_read_unlock(mm);
-  return error;
-}
-
-int faultin_page_range(mm_struct* mm, uint64_t start, uint64_t end,
-                       bool write) {
-  for (uint64_t at = start; at < end;) {
-    vm_area_struct* vma = find_vma(mm, at);
-    if (vma == nullptr || vma->vm_start > at) return -ENOMEM;
-    const uint64_t need = write ? VM_WRITE : VM_READ;
-    if (!MayFaultIn(vma) || (vma->vm_flags & need) == 0) return -EINVAL;
-    const uint64_t stop = std::min(end, vma->vm_end);
-    const int error = faultin_vma_range(vma, at, stop, write);
-    if (error != 0) return error;
-    at = stop;
-  }
-  return 0;
+  put_page(pfn);
+  return AccessResult::kOk;
 }
 
 }  // namespace reapsim

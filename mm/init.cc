@@ -50,8 +50,8 @@ MmState* InitMm(Arena* arena, const MmOptions& options) {
   mm->mapping_slab.Init(arena, "address_space", kMaxMappings);
   const uint32_t tables = MaxTables(options);
   mm->ptdesc_slab.Init(arena, "ptdesc", tables);
-  mm->tables = arena->Reserve(Part::kState, uint64_t{tables}
-                                                << (options.table_bits + 3));
+  mm->tables = arena->Reserve(Part::kState,
+                              uint64_t{tables} << (options.table_bits + 3));
   mm->notifier_slab.Init(arena, "mmu_notifier", kMaxNotifiers);
   mm->gather_slab.Init(arena, "mmu_gather batch", kMaxBatchPages);
   mm->word_pool.Init(arena, "words", kMaxLeaves);

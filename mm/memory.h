@@ -88,6 +88,7 @@ inline constexpr unsigned VM_FAULT_SIGBUS = 0x0002;
 inline constexpr unsigned VM_FAULT_MAJOR = 0x0004;
 inline constexpr unsigned VM_FAULT_SIGSEGV = 0x0040;
 inline constexpr unsigned VM_FAULT_NOPAGE = 0x0100;
+inline constexpr unsigned VM_FAULT_RETRY = 0x0400;  // mmap_lock was dropped
 inline constexpr unsigned VM_FAULT_FALLBACK = 0x0800;
 
 // A fault on its way through the handlers.
@@ -108,6 +109,11 @@ struct vm_fault {
 // VM_FAULT_SIGBUS if the mm has been reaped (MMF_UNSTABLE): its private pages
 // may have lost what was written to them. Source: include/linux/oom.h.
 unsigned check_stable_address_space(mm_struct* mm);
+
+// A fault that userfaultfd has to resolve: waits until somebody has filled the
+// entry, or the caller has a fatal signal pending. mmap_lock is dropped:
+// returns VM_FAULT_RETRY. Source: fs/userfaultfd.c:handle_userfault().
+unsigned handle_userfault(vm_fault* vmf) ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
 // Maps vmf->page, or vmf->cow_page of a private write fault. 0,
 // VM_FAULT_NOPAGE if somebody was faster, VM_FAULT_SIGBUS if the mm has been
@@ -144,6 +150,8 @@ struct PageCounts {
   uint64_t file = 0;
   uint64_t shmem = 0;
   uint64_t zero = 0;       // shared zero page: counts nowhere
+  uint64_t special = 0;    // frames without a struct page: count nowhere
+  uint64_t hugetlb = 0;    // base pages of hugetlb pages: count nowhere
   uint64_t huge_anon = 0;  // of anon: mapped by a huge entry
   uint64_t swap = 0;
   uint64_t markers = 0;

@@ -49,7 +49,7 @@ struct mmu_gather {
   bool fullmm = false;           // everything goes: flush all, not a range
   bool freed_tables = false;     // page-table pages are among what is gathered
   bool cleared_entries = false;  // some entry was: there is something to flush
-  bool delayed_rmap = false;  // v6.2 on: rmap of dirty file pages is pending
+  bool delayed_rmap = false;     // v6.2 on: rmap of dirty file pages is pending
   uint32_t reserve = 0;  // slots at a batch's end that stay free (v6.9 on: 1)
   uint32_t batch_count = 0;
   mmu_gather_batch* active = nullptr;

@@ -91,7 +91,8 @@ inline uint32_t PutRefs(MmState& mm, pfn_t pfn, uint32_t refs) {
     pfn = compound_head(mm, pfn);
     p = FrameAt(mm, pfn);
   }
-  if (p->_refcount < refs) [[unlikely]] FailDoublePut();
+  if (p->_refcount < refs) [[unlikely]]
+    FailDoublePut();
   p->_refcount -= refs;
   if (p->_refcount != 0) return 0;
   if ((p->flags & PG_head) == 0) {

@@ -17,8 +17,8 @@ namespace reapsim {
 namespace {
 
 // What an entry that points at a table has set.
-constexpr pte_t _PAGE_TABLE = _PAGE_PRESENT | _PAGE_RW | _PAGE_USER |
-                              _PAGE_ACCESSED | _PAGE_DIRTY;
+constexpr pte_t _PAGE_TABLE =
+    _PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY;
 
 uint64_t TableBytes(const MmState& mm) {
   return uint64_t{8} << mm.options.table_bits;
@@ -33,8 +33,8 @@ ptdesc* TableOf(const MmState& mm, const pte_t* entry) {
 
 // Makes sure that *entry points at a table of `level`, linking a new one under
 // `lock` if it is empty. Source: __pmd_alloc(), __pud_alloc().
-bool TableAlloc(mm_struct* mm, pte_t* entry, int level, spinlock_t* lock)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+bool TableAlloc(mm_struct* mm, pte_t* entry, int level,
+                spinlock_t* lock) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (!pte_none(*entry)) return true;
   ptdesc* table = pgtable_alloc_one(mm, level);
   if (table == nullptr) return false;
@@ -217,8 +217,7 @@ void pmd_install(mm_struct* mm, pte_t* pmd,
 }
 
 void table_populate(pte_t* entry, const ptdesc* table) {
-  *entry =
-      pfn_pte(mm_state().ptdesc_slab.IndexOf(table) + 1, _PAGE_TABLE);
+  *entry = pfn_pte(mm_state().ptdesc_slab.IndexOf(table) + 1, _PAGE_TABLE);
 }
 
 void pgtable_trans_huge_deposit(pte_t* pmd, ptdesc* table) {
@@ -259,8 +258,8 @@ const pte_t* FindEntry(const MmState& state, const mm_struct* mm,
   for (int at = 4; table != nullptr; --at) {
     const pte_t* entry = TableEntries(state, table) + geo.index(address, at);
     *level = at;
-    if (at == 1 || (at == 2 && (pmd_trans_huge(*entry) ||
-                                is_swap_pte(*entry)))) {
+    if (at == 1 ||
+        (at == 2 && (pmd_trans_huge(*entry) || is_swap_pte(*entry)))) {
       return pte_none(*entry) ? nullptr : entry;
     }
     if (pte_none(*entry)) return nullptr;

@@ -64,7 +64,7 @@ inline constexpr pte_t _PAGE_ACCESSED = 1 << 5;
 inline constexpr pte_t _PAGE_DIRTY = 1 << 6;
 inline constexpr pte_t _PAGE_PSE = 1 << 7;       // a huge page, at level 2
 inline constexpr pte_t _PAGE_PROTNONE = 1 << 8;  // mapped, no access
-inline constexpr pte_t _PAGE_SPECIAL = 1 << 9;   // a frame without a struct page
+inline constexpr pte_t _PAGE_SPECIAL = 1 << 9;  // a frame without a struct page
 inline constexpr pte_t _PAGE_UFFD_WP = 1 << 10;
 // In entries that are not present:
 inline constexpr pte_t _PAGE_SWP_UFFD_WP = 1 << 2;
@@ -79,7 +79,9 @@ inline bool pte_dirty(pte_t pte) { return (pte & _PAGE_DIRTY) != 0; }
 inline bool pte_young(pte_t pte) { return (pte & _PAGE_ACCESSED) != 0; }
 inline bool pte_special(pte_t pte) { return (pte & _PAGE_SPECIAL) != 0; }
 inline bool pte_uffd_wp(pte_t pte) { return (pte & _PAGE_UFFD_WP) != 0; }
-inline pfn_t pte_pfn(pte_t pte) { return static_cast<pfn_t>(pte >> PAGE_SHIFT); }
+inline pfn_t pte_pfn(pte_t pte) {
+  return static_cast<pfn_t>(pte >> PAGE_SHIFT);
+}
 inline pte_t pfn_pte(pfn_t pfn, pte_t prot) {
   return uint64_t{pfn} << PAGE_SHIFT | prot;
 }
@@ -153,9 +155,8 @@ inline bool pte_marker_uffd_wp(pte_t pte) {
 
 // The entries of a table, by its slab number. No liveness check.
 inline pte_t* TableEntries(const MmState& mm, uint32_t number) {
-  return reinterpret_cast<pte_t*>(mm.tables->base +
-                                  (uint64_t{number}
-                                   << (mm.options.table_bits + 3)));
+  return reinterpret_cast<pte_t*>(
+      mm.tables->base + (uint64_t{number} << (mm.options.table_bits + 3)));
 }
 inline pte_t* TableEntries(const MmState& mm, const ptdesc* table) {
   return TableEntries(mm, mm.ptdesc_slab.IndexOf(table));
@@ -218,8 +219,8 @@ void pgtable_trans_huge_deposit(pte_t* pmd, ptdesc* table);
 ptdesc* pgtable_trans_huge_withdraw(pte_t* pmd);
 
 // A second lock of the same class, inside the first: spin_lock_nested().
-void table_lock_nested(spinlock_t* ptl, LockClass nested)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS;
+void table_lock_nested(spinlock_t* ptl,
+                       LockClass nested) ABSL_NO_THREAD_SAFETY_ANALYSIS;
 void table_unlock_nested(spinlock_t* ptl) ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
 // Host side: the entry that maps `address` and its level (2: a huge page), or

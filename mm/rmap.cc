@@ -96,8 +96,7 @@ bool try_to_unmap_one(vm_area_struct* vma,
       pte_present(entry) && !pte_special(entry) &&
       (p->flags & (PG_anon | PG_head | PG_tail | PG_mlocked)) == PG_anon &&
       p->_refcount == 1;
-  const uint64_t slot =
-      candidate ? get_swap_page(ReadPageWord(state, pfn)) : 0;
+  const uint64_t slot = candidate ? get_swap_page(ReadPageWord(state, pfn)) : 0;
   if (slot != 0) {
     *pte = swp_entry(SwpType::kSwap, slot) |
            (pte_uffd_wp(entry) ? _PAGE_SWP_UFFD_WP : 0);

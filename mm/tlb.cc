@@ -41,8 +41,8 @@ void flush_tlb_mm_range(mm_struct* mm, uint64_t start, uint64_t end,
   uint64_t interrupted = 0;
   for (int cpu = 0; cpu < state.options.cpus; ++cpu) {
     if (state.tlb_filled[cpu] == 0) continue;
-    const uint32_t flushed = FlushCpu(state, cpu, mm, start >> PAGE_SHIFT,
-                                      (end - 1) >> PAGE_SHIFT);
+    const uint32_t flushed =
+        FlushCpu(state, cpu, mm, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
     if (flushed != 0 && static_cast<uint32_t>(cpu) != current()->cpu) {
       interrupted++;
     }
@@ -72,10 +72,8 @@ void tlb_fill(uint32_t cpu, mm_struct* mm, uint64_t address, pfn_t pfn,
   MmState& state = mm_state();
   TlbEntry* entry = EntryFor(state, cpu, address);
   if (entry->mm == nullptr) state.tlb_filled[cpu]++;
-  *entry = {.mm = mm,
-            .vpn = address >> PAGE_SHIFT,
-            .pfn = pfn,
-            .writable = writable};
+  *entry = {
+      .mm = mm, .vpn = address >> PAGE_SHIFT, .pfn = pfn, .writable = writable};
   pfn_to_page(state, pfn)->flags |= PG_tlb;
 }
 

@@ -1,0 +1,110 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// A task's access to its own memory: the TLB, the MMU's walk, the page fault.
+//
+// Source: arch/x86/mm/fault.c:do_user_addr_fault(), v5.15 to v7.2; the MMU is
+// the hardware's.
+// Simplified: no stack growth, no per-VMA locks (faults take mmap_lock in all
+//   versions).
+
+#include "mm/memory.h"
+#include "mm/mmap.h"
+#include "mm/page_alloc.h"
+#include "mm/pgtable.h"
+#include "mm/tlb.h"
+
+namespace reapsim {
+namespace {
+
+// What the MMU does on a TLB miss: finds the translation, sets the accessed and
+// the dirty bit, and fills the TLB. kNoPfn: page fault.
+pfn_t WalkPageTables(mm_struct* mm, uint64_t address, bool write) {
+  MmState& state = mm_state();
+  const Geometry geo = GeometryOf(state);
+  pte_t* entry = pmd_offset_lockless(mm, address);
+  if (entry == nullptr) return kNoPfn;
+  uint32_t offset = 0;
+  if (pmd_trans_huge(*entry)) {
+    offset = static_cast<uint32_t>(geo.index(address, 1));
+  } else {
+    if (!pte_present(*entry)) return kNoPfn;
+    const ptdesc* table = pgtable_visit(mm, *entry, 1);
+    entry = TableEntries(state, table) + geo.index(address, 1);
+  }
+  if ((*entry & _PAGE_PRESENT) == 0) return kNoPfn;
+  if (write && !pte_write(*entry)) return kNoPfn;
+  *entry = pte_mkyoung(*entry);
+  if (write) *entry = pte_mkdirty(*entry);
+  const pfn_t pfn = pte_pfn(*entry) + offset;
+  // A translation that was learned by a read does not know that the dirty bit
+  // is set: the first write walks again.
+  tlb_fill(current()->cpu, mm, address, pfn, write);
+  return pfn;
+}
+
+pfn_t Translate(mm_struct* mm, uint64_t address, bool write) {
+  const TlbEntry* known = tlb_lookup(current()->cpu, mm, address);
+  if (known != nullptr && (known->writable || !write)) return known->pfn;
+  return WalkPageTables(mm, address, write);
+}
+
+// Whether the VMA forbids the access. Source: access_error().
+bool access_error(const vm_area_struct* vma, bool write) {
+  if (write) return (vma->vm_flags & VM_WRITE) == 0;
+  return (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) == 0;
+}
+
+// The page fault. kOk: try the access again.
+AccessResult do_user_addr_fault(mm_struct* mm, uint64_t address,
+                                bool write) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  // From v6.4 on the wait for the lock is killable.
+  if (differences().per_vma_lock == PerVmaLock::kNone) {
+    mmap_read_lock(mm);
+  } else if (mmap_read_lock_killable(mm) != 0) {
+    return AccessResult::kEfault;
+  }
+  vm_area_struct* vma = find_vma(mm, address);
+  if (vma == nullptr || vma->vm_start > address || access_error(vma, write)) {
+    mmap_read_unlock(mm);
+    return AccessResult::kSigsegv;
+  }
+  const unsigned ret = handle_mm_fault(
+      vma, address, FAULT_FLAG_USER | (write ? FAULT_FLAG_WRITE : 0));
+  if ((ret & VM_FAULT_RETRY) != 0) {
+    return fatal_signal_pending(current()) ? AccessResult::kEfault
+                                           : AccessResult::kOk;
+  }
+  mmap_read_unlock(mm);
+  if ((ret & VM_FAULT_OOM) != 0) return AccessResult::kOom;
+  if ((ret & VM_FAULT_SIGBUS) != 0) return AccessResult::kSigbus;
+  if ((ret & VM_FAULT_SIGSEGV) != 0) return AccessResult::kSigsegv;
+  return AccessResult::kOk;
+}
+
+}  // namespace
+
+AccessResult access_user_word(uint64_t address, bool write, uint64_t* word) {
+  mm_struct* mm = current()->mm;
+  // Kernel threads have none; their use of user memory is an error of ours.
+  REAP_CHECK(mm != nullptr, "access_user_word: no mm");
+  if (address >= geometry().task_size()) return AccessResult::kSigsegv;
+  for (;;) {
+    SchedulePoint(Point::kUserAccess, write ? Access::kWrite : Access::kRead,
+                  static_cast<uint32_t>(address >> PAGE_SHIFT));
+    const pfn_t pfn = Translate(mm, address, write);
+    if (pfn != kNoPfn) {
+      MmState& state = mm_state();
+      if (write) {
+        WritePageWord(state, pfn, *word);
+      } else {
+        *word = ReadPageWord(state, pfn);
+      }
+      return AccessResult::kOk;
+    }
+    const AccessResult result = do_user_addr_fault(mm, address, write);
+    if (result != AccessResult::kOk) return result;
+  }
+}
+
+}  // namespace reapsim
