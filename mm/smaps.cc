@@ -42,6 +42,7 @@ VmaReport ReportVma(const mm_struct* mm, const vm_area_struct& vma) {
       .shmem = counts.shmem * PAGE_SIZE,
       .anon_huge = counts.huge_anon * PAGE_SIZE,
       .swap = counts.swap * PAGE_SIZE,
+      .hugetlb = counts.hugetlb * PAGE_SIZE,
   };
   if ((vma.vm_flags & VM_LOCKED) != 0) report.locked = report.rss;
   return report;
@@ -61,6 +62,7 @@ MemoryReport ReportMemory(const mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     report.shmem += row.shmem;
     report.anon_huge += row.anon_huge;
     report.swap += row.swap;
+    report.hugetlb += row.hugetlb;
   }
   report.page_tables_bytes = static_cast<uint64_t>(mm->pgtables_bytes);
   report.locked = mm->locked_vm * PAGE_SIZE;
@@ -76,6 +78,13 @@ std::string VmFlagsText(uint64_t vm_flags) {
     text += each.name;
   }
   return text;
+}
+
+uint64_t VmFlagOf(std::string_view name) {
+  for (const FlagName& each : kFlagNames) {
+    if (name == each.name) return each.flag;
+  }
+  return 0;
 }
 
 std::string PermissionsText(uint64_t vm_flags) {

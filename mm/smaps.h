@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mm/memory.h"
@@ -32,6 +33,7 @@ struct VmaReport {
   uint64_t shmem = 0;      // present pages of shared memory
   uint64_t anon_huge = 0;  // AnonHugePages: of `anonymous`
   uint64_t swap = 0;       // Swap
+  uint64_t hugetlb = 0;    // Shared_Hugetlb and Private_Hugetlb; not in rss
   uint64_t locked = 0;     // Locked: resident and in a locked VMA. Where pages
                            // are shared the kernel shows a part of this.
 
@@ -48,6 +50,7 @@ struct MemoryReport {
   uint64_t shmem = 0;
   uint64_t anon_huge = 0;
   uint64_t swap = 0;               // VmSwap
+  uint64_t hugetlb = 0;            // HugetlbPages
   uint64_t page_tables_bytes = 0;  // VmPTE
   uint64_t locked = 0;             // VmLck: the sizes of locked VMAs
   uint64_t size = 0;               // VmSize
@@ -62,6 +65,8 @@ MemoryReport ReportMemory(const mm_struct* mm);
 // "rd wr mr mw me ac": the flags by their two-letter names in smaps, in the
 // order of the kernel.
 std::string VmFlagsText(uint64_t vm_flags);
+// The flag of that two-letter name; 0 for one that the model does not know.
+uint64_t VmFlagOf(std::string_view name);
 // "rw-p", as in /proc/PID/maps.
 std::string PermissionsText(uint64_t vm_flags);
 
