@@ -3,6 +3,8 @@
 
 #include "syscall/syscall_state.h"
 
+#include "mm/filemap.h"
+#include "mm/mmap.h"
 #include "sched/task.h"
 
 namespace reapsim {
@@ -19,6 +21,25 @@ int64_t driver_wait() {
             [state] { return !state->driver_blocked; });
   self->__state = TASK_RUNNING;
   return 0;
+}
+
+address_space* FileByNumber(uint64_t number, uint64_t pages) {
+  for (auto& file : Here<SyscallState>().files) {
+    if (file.mapping != nullptr && file.number == number) return file.mapping;
+    if (file.mapping == nullptr) {
+      file.number = number;
+      file.mapping = NewMapping(mm_state(), address_space::kFile, pages);
+      return file.mapping;
+    }
+  }
+  return nullptr;
+}
+
+void DropFiles() {
+  for (auto& file : Here<SyscallState>().files) {
+    if (file.mapping != nullptr) mapping_put(file.mapping);
+    file = {};
+  }
 }
 
 }  // namespace reapsim

@@ -6,16 +6,25 @@
 #ifndef REAPSIM_SYSCALL_SYSCALL_STATE_H_
 #define REAPSIM_SYSCALL_SYSCALL_STATE_H_
 
+#include <cstdint>
+
 #include "base/arena.h"
+#include "mm/mm_types.h"
 
 namespace reapsim {
 
 struct SyscallState {
   static constexpr RootId kRoot = RootId::kSyscall;
-  // The reader of core dumps does not read: a dump's write waits, killably.
-  bool dump_blocked = false;
   // A device does not answer: driver_wait() sleeps uninterruptibly.
   bool driver_blocked = false;
+
+  // The file system: regular files by the number that the host gave them.
+  // Each holds a reference, as an inode in the kernel's cache would.
+  static constexpr int kMaxFiles = 64;
+  struct {
+    uint64_t number = 0;
+    address_space* mapping = nullptr;
+  } files[kMaxFiles];
 };
 
 SyscallState* InitSyscallState(Arena* arena);
@@ -23,6 +32,12 @@ SyscallState* InitSyscallState(Arena* arena);
 // A system call into a driver whose device does not answer while
 // driver_blocked is set: state D, deaf to every signal. Then 0.
 int64_t driver_wait();
+
+// The contents of a regular file, made with `pages` pages when it is first
+// asked for. Null: no room for another file.
+address_space* FileByNumber(uint64_t number, uint64_t pages);
+// Forgets all files.
+void DropFiles();
 
 }  // namespace reapsim
 

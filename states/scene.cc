@@ -1,0 +1,196 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "states/scene.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "mm/mmap.h"
+
+namespace reapsim {
+
+const std::vector<VictimPart>& StandardVictimParts() {
+  static const auto* parts = new std::vector<VictimPart>{
+      {"private anonymous", 64, true, true},
+      {"private file, clean", 8, true, true},
+      {"private file, copied on write", 8, true, true},
+      // VM_SHARED keeps these.
+      {"shared memfd", 8, false, false},
+      // A shared mapping of a read-only descriptor loses VM_SHARED at mmap.
+      {"shared file, descriptor read-only", 4, true, true},
+      // VM_LOCKED kept a VMA from the reaper up to v5.17.
+      {"mlocked anonymous", 4, false, true},
+  };
+  return *parts;
+}
+
+void PopulateStandardVictim(Kernel& k, Task& victim) {
+  User user = k.As(victim);
+  const auto pages = [](int part) {
+    return Pages(StandardVictimParts()[part].pages).bytes();
+  };
+  const int64_t anon = user.mmap(pages(0), Anonymous());
+  (void)user.touch(anon, pages(0));
+  const int file = static_cast<int>(user.open_file(100, Pages(16), true));
+  const int64_t clean = user.mmap(pages(1), File(file).ReadOnly());
+  (void)user.read_touch(clean, pages(1));
+  const int64_t cow = user.mmap(pages(2), File(file, Pages(8)));
+  (void)user.touch(cow, pages(2));
+  const int memfd = static_cast<int>(user.memfd_create(Pages(8)));
+  const int64_t shared = user.mmap(pages(3), File(memfd).Shared());
+  (void)user.touch(shared, pages(3));
+  const int ro = static_cast<int>(user.open_file(101, Pages(4), false));
+  const int64_t ro_map = user.mmap(pages(4), File(ro).Shared().ReadOnly());
+  (void)user.read_touch(ro_map, pages(4));
+  const int64_t locked = user.mmap(pages(5), Anonymous());
+  (void)user.mlock(locked, pages(5));
+}
+
+Scene::Scene(std::unique_ptr<Kernel> kernel, Populate populate)
+    : kernel_(std::move(kernel)), populate_(std::move(populate)) {
+  if (populate_ == nullptr) populate_ = PopulateStandardVictim;
+  shell_ = &kernel_->Spawn("shell");
+  caller_ = &kernel_->Spawn("lmkd");
+  victim_ = &kernel_->Spawn("victim", {.parent = shell_});
+  populate_(*kernel_, *victim_);
+  fd_ = Open(*victim_);
+}
+
+absl::StatusOr<std::unique_ptr<Scene>> Scene::Create(
+    const KernelOptions& options, Populate populate) {
+  absl::StatusOr<std::unique_ptr<Kernel>> kernel = Kernel::Create(options);
+  if (!kernel.ok()) return kernel.status();
+  return std::unique_ptr<Scene>(
+      new Scene(*std::move(kernel), std::move(populate)));
+}
+
+Task& Scene::SpawnLikeVictim(const std::string& name) {
+  Task& task = kernel_->Spawn(name, {.parent = shell_});
+  populate_(*kernel_, task);
+  return task;
+}
+
+void Scene::Watch(Task& task) {
+  watched_ = task.raw()->mm;
+  watched_generation_ =
+      watched_ == nullptr ? 0 : kernel_->mm().mm_slab.GenerationOf(watched_);
+}
+
+int Scene::Open(Task& task, unsigned int flags) {
+  Watch(task);
+  return static_cast<int>(
+      Must(kernel_->As(*caller_).pidfd_open(task.pid(), flags), "pidfd_open"));
+}
+
+void Scene::Kill(Task& task, int sig) {
+  (void)Must(kernel_->As(*shell_).kill(task.pid(), sig), "kill");
+}
+
+bool Scene::Reach(Task& task, Point point) {
+  if (kernel_->RunUntil(task, point) == Stepped::kAtPoint) return true;
+  Unreachable(std::string("no task comes to stand at ") + PointName(point));
+  return false;
+}
+
+void Scene::Unreachable(const std::string& why) {
+  if (outcome_.unreachable.empty()) outcome_.unreachable = why;
+}
+
+int64_t Scene::Must(const SysResult& result, const char* step) {
+  if (!result.ok()) Unreachable(std::string(step) + " fails");
+  return result.kernel();
+}
+
+bool Scene::Watching() const {
+  auto& slab = kernel_->mm().mm_slab;
+  return watched_ != nullptr && slab.IsLive(watched_) &&
+         slab.GenerationOf(watched_) == watched_generation_;
+}
+
+void Scene::NoteBefore() {
+  outcome_.mm_before = Watching();
+  if (!outcome_.mm_before) return;
+  outcome_.before = ReportMemory(watched_);
+  outcome_.unstable_before = Mm(watched_).unstable();
+}
+
+void Scene::NoteAfter(Task& task, const SysResult& ret) {
+  outcome_.called = true;
+  outcome_.ret = ret;
+  outcome_.verdict = kernel_->TakeVerdict();
+  if (task.phase() != TaskPhase::kGone) {
+    outcome_.decision = kernel_->LastDecision(task);
+    outcome_.why = kernel_->LastWillFree(task);
+    outcome_.sharer = kernel_->LastSharer(task);
+  }
+  outcome_.mm_after = Watching();
+  // Once the world has broken, its memory says nothing.
+  if (!outcome_.mm_after || outcome_.verdict) return;
+  outcome_.after = ReportMemory(watched_);
+  outcome_.unstable_after = Mm(watched_).unstable();
+  outcome_.oom_skip_after = Mm(watched_).oom_skip();
+}
+
+void Scene::CallAs(Task& task, int fd, unsigned int flags) {
+  if (!outcome_.unreachable.empty()) return;
+  NoteBefore();
+  const SysResult ret = kernel_->As(task).process_mrelease(fd, flags);
+  NoteAfter(task, ret);
+}
+
+void Scene::Start(Task& task, int fd) {
+  if (!outcome_.unreachable.empty()) return;
+  NoteBefore();
+  kernel_->Begin(task, [fd](User user) { (void)user.process_mrelease(fd, 0); });
+}
+
+void Scene::Finish(Task& task) {
+  if (!outcome_.unreachable.empty()) return;
+  (void)kernel_->Finish(task);
+  NoteAfter(task, task.phase() == TaskPhase::kGone ? SysResult::Never()
+                                                   : kernel_->Result(task));
+}
+
+namespace {
+
+// As the driver's ioctl would: subscribes to the place-th VMA of the running
+// task that the reapers walk. The subscription's address, or -ENOENT.
+int64_t SubscribeToVma(int place) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  mm_struct* mm = current()->mm;
+  mmap_write_lock(mm);
+  const auto walked = [](const vm_area_struct* vma) {
+    uint64_t never = VM_HUGETLB | VM_PFNMAP;
+    if (!differences().reaps_mlocked) never |= VM_LOCKED;
+    return (vma->vm_flags & never) == 0 &&
+           (vma_is_anonymous(vma) || (vma->vm_flags & VM_SHARED) == 0);
+  };
+  const bool from_top = place < 0;
+  int left = from_top ? -place - 1 : place;
+  vm_area_struct* vma = from_top ? vma_last(mm) : vma_first(mm);
+  for (; vma != nullptr; vma = from_top ? vma_prev(vma) : vma_next(vma)) {
+    if (walked(vma) && left-- == 0) break;
+  }
+  int64_t ret = -ENOENT;
+  if (vma != nullptr) {
+    ret = reinterpret_cast<int64_t>(mmu_notifier_register(
+        mm, /*interval=*/true, vma->vm_start, vma->vm_end));
+  }
+  mmap_write_unlock(mm);
+  return ret;
+}
+
+}  // namespace
+
+void Scene::Refuse(int place, bool busy) {
+  if (notifier_ == nullptr) {
+    const SysResult subscription = kernel_->Call(
+        victim_->raw(), [place] { return SubscribeToVma(place); });
+    notifier_ = reinterpret_cast<mmu_notifier*>(
+        Must(subscription, "mmu_notifier_register"));
+  }
+  // The test plays the driver.
+  notifier_->busy = busy;
+}
+
+}  // namespace reapsim

@@ -1,0 +1,128 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// A scene: one machine with a victim and a caller, on which a row of the table
+// of states (states/states.h) is played. It notes what process_mrelease()
+// returned, which check decided, and the memory before and after.
+#ifndef REAPSIM_STATES_SCENE_H_
+#define REAPSIM_STATES_SCENE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "mm/mmu_notifier.h"
+#include "mm/oom_kill.h"
+#include "mm/smaps.h"
+#include "sched/verdict.h"
+#include "syscall/kernel.h"
+
+namespace reapsim {
+
+// One call and what it did.
+struct Outcome {
+  bool called = false;      // the state could be reached, and the call made
+  std::string unreachable;  // why not, if not
+  SysResult ret = SysResult::Never();
+  MreleaseDecision decision = MreleaseDecision::kNone;
+  WillFreeReason why = WillFreeReason::kNone;
+  pid_t sharer = 0;
+  Verdict verdict;         // the kernel broke in the call
+  bool mm_before = false;  // the target's memory existed before the call
+  bool mm_after = false;   // … and after it
+  MemoryReport before;
+  MemoryReport after;
+  bool unstable_before = false;
+  bool unstable_after = false;
+  bool oom_skip_after = false;
+};
+
+class Scene {
+ public:
+  // Fills a new victim's memory; runs as part of Victim().
+  using Populate = std::function<void(Kernel&, Task&)>;
+
+  // A machine of that version with the standard victim's memory, or with what
+  // `populate` makes.
+  static absl::StatusOr<std::unique_ptr<Scene>> Create(
+      const KernelOptions& options, Populate populate = nullptr);
+
+  Kernel& k() { return *kernel_; }
+  // Who calls process_mrelease(): a root process of its own.
+  Task& caller() { return *caller_; }
+  // The victim, child of `shell`, with its memory, alive.
+  Task& victim() { return *victim_; }
+  Task& shell() { return *shell_; }
+  // Another process with the same kind of memory.
+  Task& SpawnLikeVictim(const std::string& name);
+
+  // The caller's pidfd of the victim, opened while it was alive.
+  int fd() const { return fd_; }
+  // A pidfd of any process, opened by the caller; the scene's outcome then
+  // watches that process's memory.
+  int Open(Task& task, unsigned int flags = 0);
+
+  void Kill(Task& task, int sig = SIGKILL);
+  // Runs the task until it stands before the point; the scene notes it as
+  // unreachable if it does not come to stand there.
+  bool Reach(Task& task, Point point);
+  // Runs the task as far as it gets.
+  void Run(Task& task) { (void)kernel_->RunUntilBlocked(task); }
+  // Notes that this state can't exist under this version.
+  void Unreachable(const std::string& why);
+  // A step that has to succeed for the state to be reached.
+  int64_t Must(const SysResult& result, const char* step);
+
+  // Watches another address space than the victim's for the outcome.
+  void Watch(Task& task);
+
+  // A driver has a notifier on one of the victim's VMAs that are walked, the
+  // place-th from the lowest (negative: from the highest, -1 is the last), and
+  // would have to sleep in it, or no longer.
+  void Refuse(int place, bool busy);
+
+  // The call itself, by the caller.
+  void Call(int fd, unsigned int flags = 0) { CallAs(caller(), fd, flags); }
+  void CallAs(Task& task, int fd, unsigned int flags = 0);
+  // In steps: started, to be stopped half-way, and finished.
+  void Start(Task& task, int fd);
+  void Finish(Task& task);
+
+  const Outcome& outcome() const { return outcome_; }
+
+ private:
+  Scene(std::unique_ptr<Kernel> kernel, Populate populate);
+  void NoteBefore();
+  void NoteAfter(Task& task, const SysResult& ret);
+  bool Watching() const;
+
+  std::unique_ptr<Kernel> kernel_;
+  Populate populate_;
+  Task* shell_;
+  Task* caller_;
+  Task* victim_;
+  int fd_ = -1;
+  mmu_notifier* notifier_ = nullptr;
+  const mm_struct* watched_ = nullptr;
+  uint32_t watched_generation_ = 0;
+  Outcome outcome_;
+};
+
+// The standard victim's memory, besides its image: for each part its pages and
+// whether the reapers of v5.15-rc1 and v6.18 release it.
+struct VictimPart {
+  const char* name;
+  uint64_t pages;
+  bool released_v5_15_rc1;
+  bool released_v6_18;
+};
+const std::vector<VictimPart>& StandardVictimParts();
+void PopulateStandardVictim(Kernel& k, Task& victim);
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_STATES_SCENE_H_

@@ -1,0 +1,70 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Source: kernel/entry/common.c, kernel/softirq.c.
+
+#include "syscall/entry.h"
+
+#include "sched/engine.h"
+#include "sched/rcu.h"
+#include "sched/sched.h"
+#include "syscall/exit.h"
+#include "syscall/signal.h"
+
+namespace reapsim {
+namespace {
+
+// Stands in user mode until there is something to do.
+void UserMode(task_struct* task) {
+  task->__state = TASK_INTERRUPTIBLE;
+  WaitUntil(Point::kUserMode, Access::kMark, NumberOf(task), [task] {
+    return task->program.run != nullptr || signal_pending(task);
+  });
+  task->__state = TASK_RUNNING;
+}
+
+// Makes the calls of the task's program, then hands back to the host, which
+// waits for them.
+void RunProgram(task_struct* task) {
+  UserProgram& program = task->program;
+  program.run(program.closure);
+  program.run = nullptr;
+  program.done = true;
+  Here<EngineState>().engine->Yield();
+}
+
+}  // namespace
+
+void exit_to_user_mode_loop() {
+  while (signal_pending(current())) get_signal();
+}
+
+void TaskEntry(void* arg) {
+  auto* task = static_cast<task_struct*>(arg);
+  if (task->kthread_fn != nullptr) {
+    task->kthread_fn(task->kthread_arg);
+    do_exit(0);
+  }
+  for (;;) {
+    exit_to_user_mode_loop();
+    UserMode(task);
+    // Signals go before the next call: a dying task makes none.
+    if (!signal_pending(task)) RunProgram(task);
+  }
+}
+
+void SoftirqThread(void* /*unused*/) {
+  SchedState* sched = &Here<SchedState>();
+  for (;;) {
+    WaitUntil(Point::kWait, Access::kRead, NumberOf(&sched->rcu), [sched] {
+      return sched->expired_timer != nullptr || rcu_callbacks_ready(sched);
+    });
+    if (timer_list* timer = sched->expired_timer; timer != nullptr) {
+      sched->expired_timer = nullptr;
+      timer->function(timer);
+    }
+    (void)rcu_process_callbacks();
+  }
+}
+
+}  // namespace reapsim

@@ -1,0 +1,25 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The border between user mode and the kernel.
+// Source: kernel/entry/common.c; no difference between versions.
+#ifndef REAPSIM_SYSCALL_ENTRY_H_
+#define REAPSIM_SYSCALL_ENTRY_H_
+
+namespace reapsim {
+
+// Where every task's fiber begins. A kernel thread runs its function. A user
+// task stands in user mode, as if in pause(2), until it is given a program or
+// has a signal to see to.
+void TaskEntry(void* task);
+
+// What a task does before it may go back to user mode: sees to its signals, of
+// which some stop it and some end it. Returns only if it lives on.
+void exit_to_user_mode_loop();
+
+// The loop of the softirq task: expired timers, RCU callbacks.
+void SoftirqThread(void* unused);
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_SYSCALL_ENTRY_H_

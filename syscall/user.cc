@@ -1,0 +1,398 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "syscall/user.h"
+
+#include <cerrno>
+
+#include "mm/filemap.h"
+#include "mm/fork.h"
+#include "mm/memory.h"
+#include "mm/mmap.h"
+#include "mm/oom_kill.h"
+#include "sched/file.h"
+#include "sched/pid.h"
+#include "sched/signal.h"
+#include "syscall/cgroup.h"
+#include "syscall/entry.h"
+#include "syscall/exec.h"
+#include "syscall/exit.h"
+#include "syscall/fork.h"
+#include "syscall/image.h"
+#include "syscall/kernel.h"
+#include "syscall/pidfd.h"
+#include "syscall/ptrace.h"
+#include "syscall/signal.h"
+#include "syscall/syscall_state.h"
+
+namespace reapsim {
+namespace {
+
+constexpr long kNrProcessMrelease = 448;
+
+// A descriptor for a new mapping, which the descriptor then owns.
+int64_t OpenNewMapping(address_space::Kind kind, FileKind file_kind,
+                       uint64_t pages) {
+  address_space* mapping = NewMapping(mm_state(), kind, pages);
+  const int64_t fd = sys_open_mapping(mapping, file_kind, O_RDWR);
+  mapping_put(mapping);
+  return fd;
+}
+
+// What a failed access from user mode comes to: a signal.
+int64_t AfterAccess(AccessResult result) {
+  switch (result) {
+    case AccessResult::kOk:
+      return 0;
+    case AccessResult::kSigbus:
+      force_sig_fault(SIGBUS);
+      return -EFAULT;
+    case AccessResult::kOom:
+      // The fault is tried again once memory is there, or the task is dead.
+      return -ENOMEM;
+    case AccessResult::kSigsegv:
+    case AccessResult::kEfault:
+      force_sig_fault(SIGSEGV);
+      return -EFAULT;
+  }
+  return -EFAULT;
+}
+
+int64_t AccessPages(uint64_t addr, uint64_t pages, bool write) {
+  for (uint64_t i = 0; i < pages; ++i) {
+    uint64_t word = 1;
+    const int64_t error =
+        AfterAccess(access_user_word(addr + i * PAGE_SIZE, write, &word));
+    if (error != 0) return error;
+  }
+  return 0;
+}
+
+// mm/process_vm_access.c: one word of another process, its mm pinned.
+int64_t AccessProcessVm(pid_t pid, uint64_t addr, bool write, uint64_t word) {
+  rcu_read_lock();
+  task_struct* task = find_task_by_vpid(pid);
+  if (task != nullptr) get_task_struct(task);
+  rcu_read_unlock();
+  if (task == nullptr) return -ESRCH;
+  const task_struct* self = current();
+  int64_t ret = -ESRCH;
+  if (self->uid != 0 && self->uid != task->uid) {
+    ret = -EPERM;
+  } else {
+    task_lock(task);
+    mm_struct* mm = task->mm;
+    if (mm != nullptr) mmget(mm);
+    task_unlock(task);
+    if (mm != nullptr) {
+      const AccessResult result = access_remote_word(mm, addr, write, &word);
+      ret = result == AccessResult::kOk ? static_cast<int64_t>(word) : -EFAULT;
+      mmput(mm);
+    }
+  }
+  put_task_struct(task);
+  return ret;
+}
+
+int64_t MapFile(MmapArgs args, int fd) {
+  file* file = fget(fd);
+  if (file == nullptr) return -EBADF;
+  int64_t ret = -ENODEV;
+  if (file->mapping != nullptr) {
+    args.mapping = static_cast<address_space*>(file->mapping);
+    args.file_writable = (file->f_mode & FMODE_WRITE) != 0;
+    ret = vm_mmap(args);
+  }
+  fput(file);
+  return ret;
+}
+
+int64_t SendFd(int fd, pid_t to) {
+  rcu_read_lock();
+  task_struct* task = find_task_by_vpid(to);
+  if (task != nullptr) get_task_struct(task);
+  rcu_read_unlock();
+  if (task == nullptr) return -ESRCH;
+  const int64_t ret = pass_fd(fd, task);
+  put_task_struct(task);
+  return ret;
+}
+
+// fs/proc/base.c:__set_oom_adj()
+int64_t WriteOomScoreAdj(pid_t pid, int value) {
+  if (value < OOM_SCORE_ADJ_MIN || value > OOM_SCORE_ADJ_MAX) return -EINVAL;
+  rcu_read_lock();
+  task_struct* task = find_task_by_vpid(pid);
+  int64_t ret = -ESRCH;
+  if (task != nullptr) {
+    // Lowering it needs CAP_SYS_RESOURCE.
+    const bool may =
+        current()->uid == 0 || value >= task->signal->oom_score_adj;
+    ret = may ? 0 : -EACCES;
+    if (may) task->signal->oom_score_adj = static_cast<int16_t>(value);
+  }
+  rcu_read_unlock();
+  return ret;
+}
+
+int64_t Clone(uint64_t flags, int exit_signal) {
+  kernel_clone_args args;
+  args.flags = flags;
+  args.exit_signal = exit_signal;
+  return kernel_clone(args);
+}
+
+bool OnFiber() { return Arena::Contains(__builtin_frame_address(0)); }
+
+}  // namespace
+
+void SyscallEnter() {
+  Charge(Cost::kSyscall, 1);
+  Mark(Point::kSyscallEntry);
+}
+
+void NoteResult(int64_t result) { current()->program.result = result; }
+
+template <class Fn>
+SysResult User::Do(Fn fn) {
+  if (!OnFiber()) return kernel_->Call(task_, fn);
+  REAP_CHECK(current() == task_, "user: a task makes another one's call");
+  SyscallEnter();
+  const int64_t result = fn();
+  NoteResult(result);
+  // A program goes on in user mode only if no signal ends it here.
+  exit_to_user_mode_loop();
+  return SysResult(result);
+}
+
+SysResult User::process_mrelease(int pidfd, unsigned int flags) {
+  return Do([=] { return sys_process_mrelease(pidfd, flags); });
+}
+
+SysResult User::syscall(long number, uint64_t arg0, uint64_t arg1) {
+  return Do([=]() -> int64_t {
+    if (number != kNrProcessMrelease) return -ENOSYS;
+    // Both parameters have 32 bits: the rest of the registers is not looked
+    // at.
+    return sys_process_mrelease(static_cast<int>(arg0),
+                                static_cast<unsigned int>(arg1));
+  });
+}
+
+SysResult User::kill(pid_t pid, int sig) {
+  return Do([=] { return sys_kill(pid, sig); });
+}
+SysResult User::tgkill(pid_t tgid, pid_t tid, int sig) {
+  return Do([=] { return sys_tgkill(tgid, tid, sig); });
+}
+SysResult User::sigaction(int sig, SigDisposition disposition) {
+  return Do([=] { return sys_rt_sigaction(sig, disposition); });
+}
+SysResult User::sigblock(int sig) {
+  return Do([=] { return sys_rt_sigprocmask(SIG_BLOCK, SigBit(sig)); });
+}
+SysResult User::sigunblock(int sig) {
+  return Do([=] { return sys_rt_sigprocmask(SIG_UNBLOCK, SigBit(sig)); });
+}
+
+SysResult User::pidfd_open(pid_t pid, unsigned int flags) {
+  return Do([=] { return sys_pidfd_open(pid, flags); });
+}
+SysResult User::pidfd_send_signal(int pidfd, int sig, unsigned int flags) {
+  return Do([=] { return sys_pidfd_send_signal(pidfd, sig, flags); });
+}
+SysResult User::open_file(uint64_t inode, Pages pages, bool writable) {
+  return Do([=]() -> int64_t {
+    address_space* mapping = FileByNumber(inode, pages.raw());
+    if (mapping == nullptr) return -ENFILE;
+    return sys_open_mapping(mapping, FileKind::kRegular,
+                            writable ? O_RDWR : O_RDONLY);
+  });
+}
+SysResult User::memfd_create(Pages pages) {
+  return Do([=] {
+    return OpenNewMapping(address_space::kShmem, FileKind::kMemfd, pages.raw());
+  });
+}
+SysResult User::memfd_secret(Pages pages) {
+  return Do([=] {
+    return OpenNewMapping(address_space::kSecretmem, FileKind::kMemfd,
+                          pages.raw());
+  });
+}
+SysResult User::hugetlb_file(Pages pages) {
+  return Do([=] {
+    return OpenNewMapping(address_space::kHugetlb, FileKind::kMemfd,
+                          pages.raw());
+  });
+}
+SysResult User::open_proc_dir(pid_t pid) {
+  return Do([=] { return sys_open_proc_pid(pid, O_RDONLY | O_DIRECTORY); });
+}
+SysResult User::reopen(int fd, bool o_path, bool read_only) {
+  return Do([=] {
+    return sys_reopen_fd(fd, o_path ? O_PATH : read_only ? O_RDONLY : O_RDWR);
+  });
+}
+SysResult User::pipe_fd() {
+  return Do([]() -> int64_t {
+    file* file = alloc_file(FileKind::kPipe, FMODE_READ, 0);
+    if (file == nullptr) return -ENFILE;
+    const int fd = get_unused_fd_flags(0);
+    if (fd < 0) {
+      fput(file);
+      return fd;
+    }
+    fd_install(fd, file);
+    return fd;
+  });
+}
+SysResult User::dup(int fd) {
+  return Do([=] { return sys_dup(fd); });
+}
+SysResult User::close(int fd) {
+  return Do([=] { return sys_close(fd); });
+}
+SysResult User::send_fd(int fd, pid_t to) {
+  return Do([=] { return SendFd(fd, to); });
+}
+
+SysResult User::fork() {
+  return Do([] { return Clone(0, SIGCHLD); });
+}
+SysResult User::vfork() {
+  return Do([] { return Clone(CLONE_VM | CLONE_VFORK, SIGCHLD); });
+}
+SysResult User::clone_thread() {
+  return Do([] {
+    return Clone(CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, 0);
+  });
+}
+SysResult User::clone_vm(uint64_t more_flags) {
+  return Do([=] { return Clone(CLONE_VM | more_flags, SIGCHLD); });
+}
+SysResult User::clone_newpid() {
+  return Do([] { return Clone(CLONE_NEWPID, SIGCHLD); });
+}
+SysResult User::execve(bool bare) {
+  return Do(
+      [=] { return ExecStandardImage(current()->comm, bare, current()->uid); });
+}
+SysResult User::exit(int code) {
+  return Do([=]() -> int64_t { sys_exit(code); });
+}
+SysResult User::exit_group(int code) {
+  return Do([=]() -> int64_t { sys_exit_group(code); });
+}
+SysResult User::waitpid(pid_t pid, int options) {
+  return Do([=] { return sys_wait4(pid, nullptr, options); });
+}
+SysResult User::setuid(uid_t uid) {
+  return Do([=]() -> int64_t {
+    if (current()->uid != 0 && current()->uid != uid) return -EPERM;
+    current()->uid = uid;
+    return 0;
+  });
+}
+SysResult User::oom_score_adj(pid_t pid, int value) {
+  return Do([=] { return WriteOomScoreAdj(pid, value); });
+}
+SysResult User::run_out_of_memory() {
+  return Do([]() -> int64_t {
+    OomState& oom = Here<OomState>();
+    mutex_lock(&oom.oom_lock);
+    oom_control oc;
+    const bool progress = out_of_memory(&oc);
+    mutex_unlock(&oom.oom_lock);
+    return progress ? 1 : 0;
+  });
+}
+SysResult User::getpid() {
+  return Do([]() -> int64_t { return task_tgid_vnr(current()); });
+}
+
+SysResult User::ptrace_seize(pid_t pid, bool trace_exit, bool exit_kill) {
+  return Do([=] {
+    return sys_ptrace_seize(pid, (trace_exit ? PTRACE_O_TRACEEXIT : 0) |
+                                     (exit_kill ? PTRACE_O_EXITKILL : 0));
+  });
+}
+SysResult User::ptrace_cont(pid_t pid, int sig) {
+  return Do([=] { return sys_ptrace_cont(pid, sig); });
+}
+SysResult User::ptrace_detach(pid_t pid) {
+  return Do([=] { return sys_ptrace_detach(pid, 0); });
+}
+SysResult User::freeze_v1(pid_t pid, bool frozen) {
+  return Do([=] { return sys_cgroup_v1_freeze(pid, frozen); });
+}
+SysResult User::freeze_v2(pid_t pid, bool frozen) {
+  return Do([=] { return sys_cgroup_v2_freeze(pid, frozen); });
+}
+SysResult User::driver_wait() {
+  return Do([] { return reapsim::driver_wait(); });
+}
+
+SysResult User::mmap(Bytes length, const Mapping& mapping, uint64_t addr) {
+  MmapArgs args;
+  args.addr = addr;
+  args.length = length.raw();
+  args.prot = mapping.prot;
+  args.flags = mapping.flags;
+  args.pgoff = mapping.offset.raw();
+  args.extra_vm_flags = mapping.extra_vm_flags;
+  const int fd = mapping.fd;
+  return Do([=]() -> int64_t {
+    if ((args.flags & MAP_ANONYMOUS) != 0) return vm_mmap(args);
+    return MapFile(args, fd);
+  });
+}
+SysResult User::munmap(uint64_t addr, Bytes length) {
+  return Do([=]() -> int64_t { return vm_munmap(addr, length.raw()); });
+}
+SysResult User::mprotect(uint64_t addr, Bytes length, uint64_t prot) {
+  return Do([=]() -> int64_t { return do_mprotect(addr, length.raw(), prot); });
+}
+SysResult User::madvise(uint64_t addr, Bytes length, int advice) {
+  return Do(
+      [=]() -> int64_t { return do_madvise(addr, length.raw(), advice); });
+}
+SysResult User::mlock(uint64_t addr, Bytes length, bool on_fault) {
+  return Do(
+      [=]() -> int64_t { return do_mlock(addr, length.raw(), on_fault); });
+}
+SysResult User::munlock(uint64_t addr, Bytes length) {
+  return Do([=]() -> int64_t { return do_munlock(addr, length.raw()); });
+}
+SysResult User::touch(uint64_t addr, Bytes length) {
+  const uint64_t pages = PagesToHold(length).raw();
+  return Do([=] { return AccessPages(addr, pages, /*write=*/true); });
+}
+SysResult User::read_touch(uint64_t addr, Bytes length) {
+  const uint64_t pages = PagesToHold(length).raw();
+  return Do([=] { return AccessPages(addr, pages, /*write=*/false); });
+}
+SysResult User::load(uint64_t addr) {
+  return Do([=]() -> int64_t {
+    uint64_t word = 0;
+    const int64_t error = AfterAccess(access_user_word(addr, false, &word));
+    return error != 0 ? error : static_cast<int64_t>(word);
+  });
+}
+SysResult User::store(uint64_t addr, uint64_t word) {
+  return Do([=]() -> int64_t {
+    uint64_t stored = word;
+    return AfterAccess(access_user_word(addr, true, &stored));
+  });
+}
+SysResult User::peek(pid_t pid, uint64_t addr) {
+  return Do([=] { return AccessProcessVm(pid, addr, false, 0); });
+}
+SysResult User::poke(pid_t pid, uint64_t addr, uint64_t word) {
+  return Do([=]() -> int64_t {
+    const int64_t ret = AccessProcessVm(pid, addr, true, word);
+    return ret < 0 ? ret : 0;
+  });
+}
+
+}  // namespace reapsim

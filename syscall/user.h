@@ -1,0 +1,200 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// User: the system calls that a task can make, and what it can do to its own
+// memory.
+//
+// From a test, `k.As(task).kill(pid, SIGKILL)` makes the task do it and waits
+// for the result (see Kernel). Inside a program given to Kernel::Begin() the
+// same calls run at once, and a task that a signal ends in one of them never
+// comes back from it.
+//
+// Each call returns what the kernel returns (SysResult: a value or -errno),
+// which converts to what libc returns (-1 and errno). Errors are those of the
+// manual page of each call, as far as the model has their causes; the
+// docstrings name what is particular.
+#ifndef REAPSIM_SYSCALL_USER_H_
+#define REAPSIM_SYSCALL_USER_H_
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <cstdint>
+
+#include "base/units.h"
+#include "sched/signal_types.h"
+#include "syscall/result.h"
+
+namespace reapsim {
+
+class Kernel;
+struct task_struct;
+
+// What to map: Anonymous(), File(fd) …, refined by member calls.
+//   Anonymous().Shared()   File(fd, 4).Private().ReadOnly()
+struct Mapping {
+  uint64_t prot = PROT_READ | PROT_WRITE;
+  uint64_t flags = MAP_PRIVATE;
+  int fd = -1;
+  Pages offset{0};
+  uint64_t extra_vm_flags = 0;
+
+  constexpr Mapping Shared() const {
+    Mapping m = *this;
+    m.flags = (m.flags & ~uint64_t{MAP_PRIVATE}) | MAP_SHARED;
+    return m;
+  }
+  constexpr Mapping Private() const {
+    Mapping m = *this;
+    m.flags = (m.flags & ~uint64_t{MAP_SHARED}) | MAP_PRIVATE;
+    return m;
+  }
+  constexpr Mapping Prot(uint64_t p) const {
+    Mapping m = *this;
+    m.prot = p;
+    return m;
+  }
+  constexpr Mapping ReadOnly() const { return Prot(PROT_READ); }
+  constexpr Mapping With(uint64_t more_flags) const {
+    Mapping m = *this;
+    m.flags |= more_flags;
+    return m;
+  }
+  constexpr Mapping Locked() const { return With(MAP_LOCKED); }
+  // What a driver would set on its mapping: VM_PFNMAP, VM_HUGETLB …
+  constexpr Mapping DriverFlags(uint64_t vm_flags) const {
+    Mapping m = *this;
+    m.extra_vm_flags = vm_flags;
+    return m;
+  }
+};
+constexpr Mapping Anonymous() {
+  Mapping m;
+  m.flags |= MAP_ANONYMOUS;
+  return m;
+}
+constexpr Mapping File(int fd, Pages offset = Pages(0)) {
+  Mapping m;
+  m.fd = fd;
+  m.offset = offset;
+  return m;
+}
+
+class User {
+ public:
+  User(Kernel* kernel, task_struct* task) : kernel_(kernel), task_(task) {}
+
+  // ---- The call that all this is about
+
+  // libc's view of process_mrelease(2); .kernel() is the kernel's.
+  SysResult process_mrelease(int pidfd, unsigned int flags);
+  // The raw system call: 448 is process_mrelease; the upper halves of 32-bit
+  // arguments are ignored as the kernel ignores them. Others: ENOSYS.
+  SysResult syscall(long number, uint64_t arg0 = 0, uint64_t arg1 = 0);
+
+  // ---- Signals
+
+  SysResult kill(pid_t pid, int sig);
+  SysResult tgkill(pid_t tgid, pid_t tid, int sig);
+  SysResult sigaction(int sig, SigDisposition disposition);
+  SysResult sigblock(int sig);
+  SysResult sigunblock(int sig);
+
+  // ---- pidfds and other descriptors
+
+  SysResult pidfd_open(pid_t pid, unsigned int flags);
+  SysResult pidfd_send_signal(int pidfd, int sig, unsigned int flags = 0);
+  // A regular file of `pages` pages: its descriptor. The same inode number
+  // names the same file in every process.
+  SysResult open_file(uint64_t inode, Pages pages, bool writable);
+  SysResult memfd_create(Pages pages);
+  SysResult memfd_secret(Pages pages);
+  SysResult hugetlb_file(Pages pages);
+  // The directory /proc/PID.
+  SysResult open_proc_dir(pid_t pid);
+  // /proc/self/fd/FD, opened again; read_only drops the right to write.
+  SysResult reopen(int fd, bool o_path, bool read_only = false);
+  SysResult pipe_fd();
+  SysResult dup(int fd);
+  SysResult close(int fd);
+  // Passes a descriptor to another task, as SCM_RIGHTS would: its number
+  // there.
+  SysResult send_fd(int fd, pid_t to);
+
+  // ---- Life
+
+  SysResult fork();
+  SysResult vfork();
+  // A thread of the caller: its tid.
+  SysResult clone_thread();
+  // A process that shares the caller's address space. With CLONE_PARENT it is
+  // the caller's sibling.
+  SysResult clone_vm(uint64_t more_flags = 0);
+  SysResult clone_newpid();
+  // A new image: the standard one, or nothing mapped.
+  SysResult execve(bool bare = false);
+  SysResult exit(int code);  // this thread only
+  SysResult exit_group(int code);
+  // The pid that was reaped; 0 with WNOHANG if none was ready.
+  SysResult waitpid(pid_t pid, int options = 0);
+  SysResult setuid(uid_t uid);
+  // Writes /proc/PID/oom_score_adj. -EINVAL, -ESRCH, -EACCES.
+  SysResult oom_score_adj(pid_t pid, int value);
+  // What a page allocation of the task comes to when no frame is left: it
+  // calls the OOM killer. 1 if progress can be expected, else 0.
+  SysResult run_out_of_memory();
+  SysResult getpid();
+
+  // ---- Tracing, freezing, and other ways to be held
+
+  SysResult ptrace_seize(pid_t pid, bool trace_exit, bool exit_kill);
+  SysResult ptrace_cont(pid_t pid, int sig = 0);
+  SysResult ptrace_detach(pid_t pid);
+  // cgroup v1 freezer.state of a process; cgroup v2 cgroup.freeze.
+  SysResult freeze_v1(pid_t pid, bool frozen);
+  SysResult freeze_v2(pid_t pid, bool frozen);
+  // Sleeps uninterruptibly until the host unblocks the device.
+  SysResult driver_wait();
+
+  // ---- Memory
+
+  SysResult mmap(Bytes length, const Mapping& mapping, uint64_t addr = 0);
+  SysResult munmap(uint64_t addr, Bytes length);
+  SysResult mprotect(uint64_t addr, Bytes length, uint64_t prot);
+  SysResult madvise(uint64_t addr, Bytes length, int advice);
+  SysResult mlock(uint64_t addr, Bytes length, bool on_fault = false);
+  SysResult munlock(uint64_t addr, Bytes length);
+  // Stores to, or loads from, each page of the range, in user mode. A fault
+  // that can't be resolved sends the task SIGSEGV or SIGBUS: -EFAULT here.
+  SysResult touch(uint64_t addr, Bytes length);
+  SysResult read_touch(uint64_t addr, Bytes length);
+  // One word, in user mode. A word that looks like an error can't be told
+  // from one; keep test words small and positive.
+  SysResult load(uint64_t addr);
+  SysResult store(uint64_t addr, uint64_t word);
+  // One word of another process: process_vm_readv. -EFAULT, -ESRCH, -EPERM.
+  SysResult peek(pid_t pid, uint64_t addr);
+  SysResult poke(pid_t pid, uint64_t addr, uint64_t word);
+
+  Kernel* kernel() const { return kernel_; }
+  task_struct* task() const { return task_; }
+
+ private:
+  // Makes a call: at once when the task itself runs, through the kernel's
+  // stepping when the host asks.
+  template <class Fn>
+  SysResult Do(Fn fn);
+
+  Kernel* kernel_;
+  task_struct* task_;
+};
+
+// The edge of a system call: entered, which is a place to stop the task, and
+// its result noted for the host.
+void SyscallEnter();
+void NoteResult(int64_t result);
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_SYSCALL_USER_H_
