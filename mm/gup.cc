@@ -2,16 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Access to another task's memory: find the page, take a reference, use it.
+// And faulting ranges in, for mlock(2), MAP_POPULATE and MADV_POPULATE_*.
 //
 // Source: mm/gup.c, mm/memory.c:access_remote_vm(), mm/process_vm_access.c,
 // v5.15 to v7.2.
 // Simplified: one page at a time; no FOLL_FORCE, no fast path, no long-term
-//   pins.
+//   pins. A page that a reaper takes at once is not faulted in again.
+
+#include <algorithm>
+#include <cerrno>
 
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/page_alloc.h"
 #include "mm/pgtable.h"
+#include "mm/vma.h"
 
 namespace reapsim {
 namespace {
@@ -108,6 +113,104 @@ AccessResult access_remote_word(mm_struct* mm, uint64_t address, bool write,
   }
   put_page(pfn);
   return AccessResult::kOk;
+}
+
+// ---- Faulting ranges in ----------------------------------------------------
+
+namespace {
+
+// The lock was dropped and taken again: the VMA must be looked up anew.
+constexpr int kLookAgain = 1;
+
+// Whether `address` needs no fault; *next is where to go on if so.
+bool IsThere(const mm_struct* mm, uint64_t address, bool write,
+             uint64_t* next) {
+  int level = 0;
+  const pte_t* entry = FindEntry(mm_state(), mm, address, &level);
+  if (entry == nullptr || !Allows(*entry, write)) return false;
+  const uint64_t size = geometry().size(level);
+  *next = (address & ~(size - 1)) + size;
+  return true;
+}
+
+// __get_user_pages() for no pages: faults [*at, end) of the VMA in, moving *at
+// on. 0, kLookAgain, -EINTR, -EFAULT or -ENOMEM. Caller: mmap_lock for read, or
+// for write if no userfaultfd watches the VMA. No analysis: a fault that
+// userfaultfd resolves drops the lock.
+int FaultInVmaRange(vm_area_struct* vma, uint64_t* at, uint64_t end,
+                    bool write) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  mm_struct* mm = vma->vm_mm;
+  while (*at < end) {
+    if (fatal_signal_pending(current())) return -EINTR;
+    uint64_t next = *at + PAGE_SIZE;
+    if (!IsThere(mm, *at, write, &next)) {
+      const unsigned ret =
+          handle_mm_fault(vma, *at, write ? FAULT_FLAG_WRITE : 0);
+      if ((ret & VM_FAULT_RETRY) != 0) {
+        mmap_read_lock(mm);
+        return kLookAgain;
+      }
+      if ((ret & VM_FAULT_OOM) != 0) return -ENOMEM;
+      if ((ret & (VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)) != 0) return -EFAULT;
+    }
+    *at = next;
+  }
+  return 0;
+}
+
+// populate_vma_page_range(), from *at on; as FaultInVmaRange().
+int PopulateVmaRange(vm_area_struct* vma, uint64_t* at, uint64_t end) {
+  const uint64_t flags = vma->vm_flags;
+  if ((flags & VM_LOCKONFAULT) != 0) return 0;
+  if ((flags & (VM_IO | VM_PFNMAP)) != 0 || (flags & VM_ACCESS_FLAGS) == 0) {
+    return -EFAULT;
+  }
+  // Copies of private pages are made now, shared pages are not made dirty.
+  const bool write = (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+  return FaultInVmaRange(vma, at, end, write);
+}
+
+}  // namespace
+
+int populate_vma_page_range(vm_area_struct* vma, uint64_t start, uint64_t end) {
+  // The caller keeps the lock, so userfaultfd can't be waited for.
+  if ((vma->vm_flags & VM_UFFD_MISSING) != 0) return -EFAULT;
+  return PopulateVmaRange(vma, &start, end);
+}
+
+int __mm_populate(uint64_t start, uint64_t length, bool ignore_errors) {
+  mm_struct* mm = current()->mm;
+  const uint64_t end = start + length;
+  int error = 0;
+  mmap_read_lock(mm);
+  for (uint64_t at = start; at < end;) {
+    vm_area_struct* vma = find_vma_intersection(mm, at, end);
+    if (vma == nullptr) break;
+    at = std::max(at, vma->vm_start);
+    const uint64_t stop = std::min(end, vma->vm_end);
+    if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) == 0) {
+      error = PopulateVmaRange(vma, &at, stop);
+      if (error == kLookAgain) continue;
+      if (ignore_errors) error = 0;
+      if (error != 0) break;
+    }
+    at = stop;
+  }
+  mmap_read_unlock(mm);
+  return error;
+}
+
+int faultin_page_range(mm_struct* mm, uint64_t start, uint64_t end,
+                       bool write) {
+  for (uint64_t at = start; at < end;) {
+    vm_area_struct* vma = find_vma(mm, at);
+    if (vma == nullptr || vma->vm_start > at) return -ENOMEM;
+    if (!check_vma_flags(vma, write)) return -EINVAL;
+    const int error =
+        FaultInVmaRange(vma, &at, std::min(end, vma->vm_end), write);
+    if (error < 0) return error;
+  }
+  return 0;
 }
 
 }  // namespace reapsim

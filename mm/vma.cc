@@ -178,8 +178,8 @@ int __split_vma(mm_struct* mm, vm_area_struct* vma, uint64_t addr,
                 bool new_below) {
   vm_area_struct* made = vm_area_dup(vma);
   if (made == nullptr) return -ENOMEM;
-  // A huge page across the cut becomes small ones.
-  vma_adjust_trans_huge(vma, addr);
+  // mm/huge_memory.c:vma_adjust_trans_huge(): a huge page across the cut.
+  if (addr % geometry().pmd_size() != 0) split_huge_pmd_address(vma, addr);
   const uint64_t pages_below = (addr - vma->vm_start) >> PAGE_SHIFT;
   if (new_below) {
     // The tree's order holds throughout: the old VMA only moves up within the
