@@ -142,7 +142,7 @@ void Scene::CallAs(Task& task, int fd, unsigned int flags) {
 void Scene::Start(Task& task, int fd) {
   if (!outcome_.unreachable.empty()) return;
   NoteBefore();
-  kernel_->Begin(task, [fd](User user) { (void)user.process_mrelease(fd, 0); });
+  kernel_->BeginCall(task, [fd] { return sys_process_mrelease(fd, 0); });
 }
 
 void Scene::Finish(Task& task) {
@@ -191,6 +191,11 @@ void Scene::Refuse(int place, bool busy) {
   }
   // The test plays the driver.
   notifier_->busy = busy;
+}
+
+std::vector<std::string> Scene::Shutdown() {
+  if (notifier_ != nullptr && Watching()) notifier_->busy = false;
+  return kernel_->Shutdown();
 }
 
 }  // namespace reapsim

@@ -94,6 +94,9 @@ class Scene {
 
   const Outcome& outcome() const { return outcome_; }
 
+  // Lets go of everything that the scene holds, then Kernel::Shutdown().
+  std::vector<std::string> Shutdown();
+
  private:
   Scene(std::unique_ptr<Kernel> kernel, Populate populate);
   void NoteBefore();

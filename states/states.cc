@@ -563,6 +563,7 @@ void TwoCallers(Scene& s) {
   s.k().Begin(other, [fd](User user) { (void)user.process_mrelease(fd, 0); });
   if (!s.Reach(other, Point::kReapVma)) return;
   s.Call(s.fd());
+  (void)s.k().Finish(other);
 }
 
 // ---- Freezers --------------------------------------------------------------
@@ -754,8 +755,10 @@ const std::vector<State>* MakeStates() {
       {"signal.sigsegv_d_state", 21, "the same in an uninterruptible sleep",
        SigsegvDState, kLive, kLive},
       {"coredump.running", 22, "a core dump runs", Dumping, kDumping, kDumping},
+      // Up to v5.16 complete_signal() replaces SIGNAL_GROUP_COREDUMP by
+      // SIGNAL_GROUP_EXIT, so that the veto is gone while the dump still runs.
       {"coredump.killed", 23, "a core dump runs, and SIGKILL is pending",
-       DumpingKilled, kDumping, kDumping},
+       DumpingKilled, Reaps(), kDumping},
       {"coredump.finished", 24, "the dump is done, the mm still there",
        DumpFinished, Reaps(), Reaps()},
       {"exit.group_others_run", 25, "exit_group by one thread of two",
@@ -812,9 +815,11 @@ const std::vector<State>* MakeStates() {
         .why = W::kOnlyUser}},
       {"race.behind_exit_mmap",
        43,
-       "the call waits behind exit_mmap",
+       "exit_mmap is about to free the page tables",
        CallBehindExitMmap,
-       kNa,
+       {.effect = Effect::kGoneDuring,
+        .decision = D::kReaped,
+        .why = W::kOnlyUser},
        {.effect = Effect::kGoneDuring,
         .decision = D::kOomSkipLater,
         .why = W::kOnlyUser}},

@@ -127,7 +127,7 @@ TEST_P(StatesTest, AnswersAndActsAsTheKernelDoes) {
       break;
   }
 
-  const std::vector<std::string> left = k.Shutdown();
+  const std::vector<std::string> left = (*scene)->Shutdown();
   EXPECT_EQ(left, std::vector<std::string>()) << k.TakeVerdict().ToString();
 }
 

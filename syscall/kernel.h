@@ -158,7 +158,12 @@ class Kernel {
   // bytes. It must not touch the host's heap or use EXPECT_*.
   template <class Program>
   void Begin(Task& task, Program program);
-  // Begin() for one call whose result Result() gives when it is done.
+  // The same for a single call, fn(), whose result Result() gives when it is
+  // done; the task's signals are seen to only after that.
+  template <class Fn>
+  void BeginCall(Task& task, Fn fn) {
+    PrepareCall(task.raw(), fn);
+  }
   // Runs the task's program to its end; other tasks run while it waits.
   // kDone, kFinished (the task died) or kVerdict.
   Stepped Finish(Task& task);
@@ -224,6 +229,8 @@ class Kernel {
                                    const ResolvedVersion& version);
   void Boot();
   UserProgram& PrepareProgram(task_struct* task, size_t bytes);
+  template <class Fn>
+  void PrepareCall(task_struct* task, Fn fn);
   SysResult FinishCall(task_struct* task);
   Stepped FinishProgram(task_struct* task);
   bool IsHeld(const Fiber* fiber) const;
@@ -269,7 +276,7 @@ void Kernel::Begin(Task& task, Program program) {
 }
 
 template <class Fn>
-SysResult Kernel::Call(task_struct* task, Fn fn) {
+void Kernel::PrepareCall(task_struct* task, Fn fn) {
   static_assert(std::is_trivially_copyable_v<Fn> &&
                 sizeof(Fn) <= UserProgram::kMaxBytes);
   UserProgram& slot = PrepareProgram(task, sizeof(Fn));
@@ -280,6 +287,11 @@ SysResult Kernel::Call(task_struct* task, Fn fn) {
     // at what the call did first.
     NoteResult((*static_cast<Fn*>(p))());
   };
+}
+
+template <class Fn>
+SysResult Kernel::Call(task_struct* task, Fn fn) {
+  PrepareCall(task, fn);
   return FinishCall(task);
 }
 
