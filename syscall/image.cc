@@ -38,7 +38,8 @@ int64_t SpawnProcess(const char* comm) {
 }
 
 int64_t ExecStandardImage(const char* comm, bool bare, uid_t uid) {
-  const uint64_t base = uint64_t{4} << PAGE_SHIFT;
+  // Above mmap_min_addr, and low enough for small page-table geometries.
+  const uint64_t base = uint64_t{16} << PAGE_SHIFT;
   const uint64_t text = base;
   const uint64_t data = text + kImageTextPages * PAGE_SIZE;
   const uint64_t stack = data + (kImageDataPages + 1) * PAGE_SIZE;
