@@ -19,11 +19,14 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/kernel_version.h"
+#include "mm/debug.h"
 #include "mm/fork.h"
+#include "mm/memory.h"
 #include "mm/mmap.h"
 #include "sched/engine.h"
 #include "sched/sched.h"
@@ -98,18 +101,34 @@ class MmWorld {
     REAP_CHECK(Go(task) || engine_.stopped(), "test: the task is blocked");
   }
 
+  // Lets everything that waits for a grace period happen.
+  void EndGracePeriods() {
+    Run(SpawnWithoutMm(), [] { (void)rcu_process_callbacks(); });
+  }
+
   // A fatal signal is pending for the task.
   void Kill(task_struct* task) {
     task->pending |= SigBit(SIGKILL);
     task->thread_flags |= TIF_SIGPENDING;
   }
-  // What exit_mm() does: the task gives its address space up and drops it.
+  // What do_exit() and exit_mm() do: the task gives its cached counters and its
+  // address space up, and drops it.
   void StartExitMm(task_struct* task) {
     Start(task, [task] {
+      sync_mm_rss(task->mm);
       mm_struct* mm = std::exchange(task->mm, nullptr);
       task->active_mm = nullptr;
       mmput(mm);
     });
+  }
+
+  // What does not add up: frames, references, map counts. Empty: all does.
+  std::string Problems() {
+    std::vector<std::string> problems;
+    CheckMmConservation(*mm_, &problems);
+    std::string text;
+    for (const std::string& problem : problems) text += problem + "\n";
+    return text;
   }
 
   Engine& engine() { return engine_; }
