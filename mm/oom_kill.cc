@@ -559,6 +559,19 @@ bool out_of_memory(oom_control* oc) {
   return true;
 }
 
+bool alloc_pages_may_oom() {
+  bool progress = true;
+  if (mutex_trylock(&oom().oom_lock)) {
+    oom_control oc;
+    progress = out_of_memory(&oc);
+    mutex_unlock(&oom().oom_lock);
+  }
+  // Stands for the reclaim that the kernel tries in between: without it a
+  // lone allocator would never let its victim run.
+  if (progress) (void)schedule_timeout_uninterruptible(1);
+  return progress;
+}
+
 namespace {
 
 // The form of the original patch (v5.15-rc1), step by step beside it: the pid

@@ -111,6 +111,11 @@ inline bool tsk_is_oom_victim(task_struct* tsk) {
 // True: progress can be expected. Caller holds oom_lock.
 bool out_of_memory(oom_control* oc);
 
+// What an allocation that finds no frame does next: calls the OOM killer,
+// unless somebody else is at it, and waits a tick for what that brings. True:
+// try again. Source: mm/page_alloc.c:__alloc_pages_may_oom().
+bool alloc_pages_may_oom();
+
 // The reaper thread's function; whoever boots the machine starts it.
 void oom_reaper(void* unused);
 

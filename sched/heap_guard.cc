@@ -21,7 +21,7 @@ void* GuardedAlloc(std::size_t size, std::size_t align) {
                  "reapsim: a modelled task allocated %zu bytes from the "
                  "host's heap. Tasks own nothing outside the arena: capture "
                  "plain values, return results through Out<T> cells, and use "
-                 "k.Check() instead of EXPECT_* inside a task\n",
+                 "Check() instead of EXPECT_* inside a task\n",
                  size);
     std::abort();
   }

@@ -107,6 +107,7 @@ Kernel::Kernel(const KernelOptions& options, ResolvedVersion version)
                          .frames = options.memory >> PAGE_SHIFT,
                          .swap_slots = options.swap >> PAGE_SHIFT,
                          .table_bits = options.page_table_bits});
+  mm_->out_of_memory = alloc_pages_may_oom;
   oom_ = arena_.NewRoot<OomState>();
   InitSyscallState(&arena_);
   Boot();
@@ -205,6 +206,19 @@ UserProgram& Kernel::PrepareProgram(task_struct* task, size_t bytes) {
   program.done = false;
   program.result = SysResult::Never().kernel();
   return program;
+}
+
+void* Kernel::NewCell(size_t bytes) {
+  constexpr size_t kMaxCells = 1024;
+  constexpr size_t kCellSize = 64;
+  if (cells_ == nullptr) {
+    cells_ = arena_.Reserve(Part::kState, kMaxCells * kCellSize);
+  }
+  REAP_CHECK_LE(bytes, kCellSize, "kernel: cell too large");
+  REAP_CHECK_LT(cells_->used, cells_->capacity, "kernel: no cell left");
+  void* cell = cells_->base + cells_->used;
+  cells_->used += kCellSize;
+  return cell;
 }
 
 bool Kernel::IsHeld(const Fiber* fiber) const {

@@ -125,6 +125,27 @@ enum class Stepped : uint8_t {
   kVerdict,   // the world has stopped
 };
 
+// A value that a task's program hands out to the host: a cell in the arena.
+//   Out<int> fd = k.NewOut<int>();
+//   k.Begin(lmkd, [=](User user) { fd.Set(user.pidfd_open(pid, 0)); });
+template <class T>
+class Out {
+ public:
+  explicit Out(T* cell) : cell_(cell) {}
+  void Set(const T& value) const { *cell_ = value; }
+  const T& Get() const { return *cell_; }
+
+ private:
+  T* cell_;
+};
+
+// For programs of tasks, where EXPECT_* must not be used: unless `cond` holds,
+// the world stops with the verdict "wrong result: what".
+inline void Check(bool cond, const char* what,
+                  SourceLine source = SourceLine::Current()) {
+  if (!cond) Fail(VerdictKind::kWrongResult, what, source);
+}
+
 class Kernel {
  public:
   // Aborts if the version can't be resolved; Create() says why instead.
@@ -158,6 +179,12 @@ class Kernel {
   // bytes. It must not touch the host's heap or use EXPECT_*.
   template <class Program>
   void Begin(Task& task, Program program);
+  // A cell for a program's results, at first T{}.
+  template <class T>
+  Out<T> NewOut() {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 64);
+    return Out<T>(new (NewCell(sizeof(T))) T{});
+  }
   // The same for a single call, fn(), whose result Result() gives when it is
   // done; the task's signals are seen to only after that.
   template <class Fn>
@@ -229,6 +256,7 @@ class Kernel {
                                    const ResolvedVersion& version);
   void Boot();
   UserProgram& PrepareProgram(task_struct* task, size_t bytes);
+  void* NewCell(size_t bytes);
   template <class Fn>
   void PrepareCall(task_struct* task, Fn fn);
   SysResult FinishCall(task_struct* task);
@@ -253,10 +281,9 @@ class Kernel {
   Task* oom_reaper_ = nullptr;
   std::vector<uint32_t> held_;  // fiber ids
   Population at_boot_{};
+  Extent* cells_ = nullptr;  // of NewOut()
 };
 
-// A place for a task's results, read by the host: `Out<int> fd;` captured by
-// pointer from the arena.
 template <class Program>
 void Kernel::Begin(Task& task, Program program) {
   static_assert(std::is_trivially_copyable_v<Program>,

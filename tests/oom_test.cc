@@ -1,0 +1,444 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The OOM killer and the OOM reaper, as seen through the whole machine.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "mm/kthread.h"
+#include "mm/mmap.h"
+#include "mm/oom_kill.h"
+#include "syscall/fork.h"
+#include "syscall/kernel.h"
+#include "syscall/matchers.h"
+#include "syscall/syscall_state.h"
+
+namespace reapsim {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr uint64_t kSecond = 1'000'000'000;
+
+// A process with that many pages of touched anonymous memory, child of init.
+Task& SpawnWith(Kernel& k, const std::string& name, uint64_t pages) {
+  Task& task = k.Spawn(name);
+  const Bytes size = Pages(pages).bytes();
+  const int64_t heap = k.As(task).mmap(size, Anonymous());
+  EXPECT_THAT(k.As(task).touch(heap, size), SyscallSucceeds());
+  return task;
+}
+
+// Keeps the task in an uninterruptible sleep, so that only the reaper can free
+// its memory.
+void Sleep(Kernel& k, Task& task) {
+  k.BlockDriver(true);
+  k.Begin(task, [](User user) { (void)user.driver_wait(); });
+  EXPECT_EQ(k.RunUntilBlocked(task), Stepped::kBlocked);
+}
+
+void ExpectCleanEnd(Kernel& k) { EXPECT_THAT(k.Shutdown(), IsEmpty()); }
+
+bool IsKilled(Task& task) {
+  return (task.raw()->signal->flags & SIGNAL_GROUP_EXIT) != 0;
+}
+
+int64_t Badness(Kernel& k, Task& of) {
+  task_struct* p = of.raw();
+  return k
+      .Call(k.init().raw(),
+            [p]() -> int64_t {
+              // Against 100,000 pages in all: one point of adj is 100 pages.
+              const int64_t points = oom_badness(p, 100'000);
+              return points == INT64_MIN ? -1 : points;
+            })
+      .kernel();
+}
+
+// ---- The reaper ------------------------------------------------------------
+
+TEST(OomReaper, WaitsTwoSecondsBeforeItReaps) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  Sleep(k, victim);
+  k.OomKill(victim);
+  k.AdvanceTime(2 * kSecond - 1);
+  // 64 pages of heap, 1 of stack, 2 copied data pages.
+  EXPECT_EQ(victim.mm().rss(MM_ANONPAGES), Pages(67));
+  EXPECT_FALSE(victim.mm().oom_skip());
+  k.AdvanceTime(1);
+  EXPECT_EQ(victim.mm().rss(), Pages(0));
+  EXPECT_TRUE(victim.mm().oom_skip());
+  EXPECT_TRUE(victim.mm().unstable());
+  ExpectCleanEnd(k);
+}
+
+TEST(OomReaper, ReapsAtOnceBeforeTheDelayWasAdded) {
+  Kernel k({.version = "v5.15-rc1"});
+  Task& victim = SpawnWith(k, "victim", 64);
+  Sleep(k, victim);
+  k.OomKill(victim);
+  k.RunUntilIdle();
+  EXPECT_EQ(k.now_ns(), 0u);
+  EXPECT_EQ(victim.mm().rss(), Pages(0));
+  EXPECT_TRUE(victim.mm().oom_skip());
+  ExpectCleanEnd(k);
+}
+
+TEST(OomReaper, TellsItsStoryInTraceEventsAndInTheLog) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  Sleep(k, victim);
+  k.OomKill(victim);
+  k.AdvanceTime(3 * kSecond);
+  const std::string pid = "pid=" + std::to_string(victim.pid());
+  EXPECT_THAT(
+      k.TraceEvents(),
+      ElementsAre(AllOf(StartsWith("mark_victim: " + pid + " comm=victim"),
+                        // It reads per-CPU counters, which pass on 32 pages at
+                        // a time: of 67 anonymous pages 64, of 8 file pages
+                        // none.
+                        HasSubstr("anon-rss=256kB"), HasSubstr("file-rss:0kB"),
+                        HasSubstr("oom_score_adj=1000")),
+                  "wake_reaper: " + pid, "start_task_reaping: " + pid,
+                  "finish_task_reaping: " + pid));
+  EXPECT_THAT(
+      k.Dmesg(),
+      ElementsAre(
+          AllOf(StartsWith("Out of memory: Killed process"),
+                HasSubstr("(victim) total-vm:"), HasSubstr("anon-rss:256kB")),
+          // Nothing is left, but the last 3 pages have not been passed on;
+          // live kernels of this version say such things, too.
+          "oom_reaper: reaped process " + std::to_string(victim.pid()) +
+              " (victim), now anon-rss:12kB, file-rss:0kB, shmem-rss:0kB"));
+  EXPECT_EQ(victim.mm().rss(), Pages(0));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomReaper, MarksWithThePidAloneInTheOldForm) {
+  Kernel k({.version = "v5.15-rc1"});
+  Task& victim = SpawnWith(k, "victim", 4);
+  Sleep(k, victim);
+  k.OomKill(victim);
+  ASSERT_THAT(k.TraceEvents(), Not(IsEmpty()));
+  EXPECT_EQ(k.TraceEvents()[0],
+            "mark_victim: pid=" + std::to_string(victim.pid()));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomReaper, LeavesAnMmThatExitHasDealtWithAlone) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  k.OomKill(victim);
+  k.RunUntilIdle();  // it exits long before the two seconds are over
+  k.AdvanceTime(3 * kSecond);
+  for (const std::string& event : k.TraceEvents()) {
+    EXPECT_THAT(event, StartsWith("mark_victim"));
+  }
+  ExpectCleanEnd(k);
+}
+
+TEST(OomReaper, GivesUpAfterTenTriesAndHidesTheMm) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  const pid_t tid = static_cast<pid_t>(int64_t{k.As(victim).clone_thread()});
+  Task& thread = k.TaskOf(tid);
+  k.Begin(thread, [](User user) { (void)user.fork(); });
+  ASSERT_EQ(k.RunUntil(thread, Point::kDupMmap), Stepped::kAtPoint);
+  k.Hold(thread);  // it keeps mmap_lock for write
+  Sleep(k, victim);
+  k.OomKill(victim);
+  // 2 s of delay, then ten tries with 0.1 s after each.
+  k.AdvanceTime(3 * kSecond - 1);
+  EXPECT_FALSE(victim.mm().oom_skip());
+  k.AdvanceTime(1);
+  EXPECT_TRUE(victim.mm().oom_skip());
+  EXPECT_FALSE(victim.mm().unstable()) << "it never got to walk";
+  EXPECT_THAT(k.Dmesg().back(), StartsWith("oom_reaper: unable to reap pid:"));
+  int skipped = 0;
+  for (const std::string& event : k.TraceEvents()) {
+    skipped += event.starts_with("skip_task_reaping") ? 1 : 0;
+  }
+  EXPECT_EQ(skipped, 10);
+  k.Release(thread);
+  ExpectCleanEnd(k);
+}
+
+TEST(OomReaper, IsQueuedOnceForAnMmHoweverManyThreadsAreMarked) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 8);
+  Task& thread =
+      k.TaskOf(static_cast<pid_t>(int64_t{k.As(victim).clone_thread()}));
+  Sleep(k, victim);
+  // The thread, killed with its group, runs out of memory itself.
+  k.OomKill(victim);
+  k.BeginCall(thread, []() -> int64_t {
+    OomState& oom = Here<OomState>();
+    mutex_lock(&oom.oom_lock);
+    oom_control oc;
+    const bool progress = out_of_memory(&oc);
+    mutex_unlock(&oom.oom_lock);
+    return progress ? 1 : 0;
+  });
+  k.Hold(thread);
+  k.AdvanceTime(3 * kSecond);
+  int woken = 0;
+  for (const std::string& event : k.TraceEvents()) {
+    woken += event.starts_with("wake_reaper") ? 1 : 0;
+  }
+  EXPECT_EQ(woken, 1);
+  k.Release(thread);
+  ExpectCleanEnd(k);
+}
+
+// ---- Selection -------------------------------------------------------------
+
+TEST(OomKiller, ChoosesTheLargestProcess) {
+  Kernel k;
+  Task& small = SpawnWith(k, "small", 16);
+  Task& large = SpawnWith(k, "large", 64);
+  Task& middle = SpawnWith(k, "middle", 32);
+  EXPECT_THAT(k.As(k.init()).run_out_of_memory(), SyscallSucceedsWithValue(1));
+  EXPECT_TRUE(IsKilled(large));
+  EXPECT_FALSE(IsKilled(small));
+  EXPECT_FALSE(IsKilled(middle));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, ChoosesTheLaterOfEquals) {
+  Kernel k;
+  Task& first = SpawnWith(k, "first", 16);
+  Task& second = SpawnWith(k, "second", 16);
+  ASSERT_EQ(Badness(k, first), Badness(k, second));
+  (void)k.As(k.init()).run_out_of_memory();
+  EXPECT_FALSE(IsKilled(first));
+  EXPECT_TRUE(IsKilled(second));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, CountsResidentPagesSwapAndPageTables) {
+  Kernel k;
+  Task& task = SpawnWith(k, "task", 64);
+  // 64 of the 67 anonymous pages have reached the counter that is read (see
+  // above), none of the 8 file pages; and the page tables, in pages.
+  const int64_t tables =
+      static_cast<int64_t>(task.mm().page_tables().raw() / 4096);
+  EXPECT_EQ(Badness(k, task), 64 + tables);
+  EXPECT_THAT(k.As(task).oom_score_adj(task.pid(), 10), SyscallSucceeds());
+  EXPECT_EQ(Badness(k, task), 64 + tables + 10 * 100);
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, KeepsItsHandsOffTheUnkillable) {
+  Kernel k;
+  Task& exempt = SpawnWith(k, "exempt", 64);
+  EXPECT_THAT(k.As(exempt).oom_score_adj(exempt.pid(), -1000),
+              SyscallSucceeds());
+  Task& other = SpawnWith(k, "other", 1);
+  EXPECT_EQ(Badness(k, exempt), -1);
+  EXPECT_EQ(Badness(k, k.init()), -1);
+  EXPECT_EQ(Badness(k, k.oom_reaper()), -1);
+  (void)k.As(k.init()).run_out_of_memory();
+  EXPECT_FALSE(IsKilled(exempt));
+  EXPECT_TRUE(IsKilled(other));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, PassesOverAVforkChild) {
+  Kernel k;
+  Task& parent = SpawnWith(k, "parent", 16);
+  k.Begin(parent, [](User user) { (void)user.vfork(); });
+  (void)k.RunUntilBlocked(parent);
+  EXPECT_EQ(Badness(k, k.NewestTask()), -1);
+  EXPECT_GT(Badness(k, parent), 0);
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, WaitsForAVictimThatMayStillFreeItsMemory) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  Task& next = SpawnWith(k, "next", 32);
+  Sleep(k, victim);
+  k.OomKill(victim);
+  // The scan is given up: that counts as progress, and nobody else dies.
+  EXPECT_THAT(k.As(k.init()).run_out_of_memory(), SyscallSucceedsWithValue(1));
+  EXPECT_FALSE(IsKilled(next));
+  k.AdvanceTime(3 * kSecond);  // the reaper hides the victim's mm
+  (void)k.As(k.init()).run_out_of_memory();
+  EXPECT_TRUE(IsKilled(next));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, StillSelectsAProcessAfterProcessMrelease) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  Task& lmkd = k.Spawn("lmkd");
+  const int fd =
+      static_cast<int>(int64_t{k.As(lmkd).pidfd_open(victim.pid(), 0)});
+  Sleep(k, victim);
+  EXPECT_THAT(k.As(lmkd).kill(victim.pid(), SIGKILL), SyscallSucceeds());
+  EXPECT_THAT(k.As(lmkd).process_mrelease(fd, 0), SyscallSucceeds());
+  // Its page tables are left to count, and 3 pages that the per-CPU counters
+  // have not passed on; above all, it counts: MMF_OOM_SKIP is not set.
+  EXPECT_EQ(Badness(k, victim),
+            static_cast<int64_t>(victim.mm().page_tables().raw() / 4096) + 3);
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, KillsTheAllocatingTaskIfToldTo) {
+  Kernel k;
+  k.oom().sysctl_oom_kill_allocating_task = true;
+  Task& self = SpawnWith(k, "self", 1);
+  Task& large = SpawnWith(k, "large", 64);
+  EXPECT_THAT(k.As(self).run_out_of_memory(), SyscallSucceedsWithValue(1));
+  EXPECT_TRUE(IsKilled(self));
+  EXPECT_FALSE(IsKilled(large));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, PanicsIfToldTo) {
+  Kernel k;
+  k.oom().sysctl_panic_on_oom = 1;
+  (void)SpawnWith(k, "large", 64);
+  EXPECT_THAT(k.As(k.init()).run_out_of_memory(), SyscallNeverReturns());
+  EXPECT_THAT(k.TakeVerdict().what, HasSubstr("panic_on_oom"));
+}
+
+TEST(OomKiller, PanicsWhenNobodyIsLeftToKill) {
+  Kernel k;
+  EXPECT_THAT(k.As(k.init()).run_out_of_memory(), SyscallNeverReturns());
+  EXPECT_THAT(k.TakeVerdict().what,
+              HasSubstr("System is deadlocked on memory"));
+}
+
+TEST(OomKiller, OnlyHelpsAVictimThatIsDyingAnyway) {
+  Kernel k;
+  Task& dying = SpawnWith(k, "dying", 64);
+  Sleep(k, dying);
+  EXPECT_THAT(k.As(k.init()).kill(dying.pid(), SIGKILL), SyscallSucceeds());
+  (void)k.As(k.init()).run_out_of_memory();
+  EXPECT_THAT(k.Dmesg(), IsEmpty()) << "no kill, no message";
+  EXPECT_EQ(dying.raw()->thread_flags & TIF_MEMDIE, TIF_MEMDIE);
+  EXPECT_EQ(k.oom().oom_victims, 1u);
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, KillsEverybodyWhoSharesTheMemory) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  Task& sharer = k.TaskOf(static_cast<pid_t>(int64_t{k.As(victim).clone_vm()}));
+  Task& other = SpawnWith(k, "other", 1);
+  k.OomKill(victim);
+  EXPECT_TRUE(IsKilled(victim));
+  EXPECT_TRUE(IsKilled(sharer));
+  EXPECT_FALSE(IsKilled(other));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, HidesAtOnceWhatInitShares) {
+  Kernel k;
+  Task& child =
+      k.TaskOf(static_cast<pid_t>(int64_t{k.As(k.init()).clone_vm()}));
+  k.OomKill(child);
+  EXPECT_TRUE(IsKilled(child));
+  EXPECT_FALSE(IsKilled(k.init()));
+  EXPECT_TRUE(k.init().mm().oom_skip());
+  EXPECT_FALSE(k.init().mm().unstable());
+  EXPECT_THAT(k.Dmesg().back(), HasSubstr("has mm pinned by 1 (init)"));
+  // It never reaches the reaper.
+  k.AdvanceTime(3 * kSecond);
+  for (const std::string& event : k.TraceEvents()) {
+    EXPECT_THAT(event, Not(StartsWith("wake_reaper")));
+  }
+}
+
+// ---- Frozen victims --------------------------------------------------------
+
+struct ThawCase {
+  const char* name;
+  const char* version;
+  bool whole_process;
+};
+
+class OomThawTest : public ::testing::TestWithParam<ThawCase> {};
+
+TEST_P(OomThawTest, LetsThreadsOutOfTheFreezer) {
+  Kernel k({.version = GetParam().version});
+  Task& victim = SpawnWith(k, "victim", 8);
+  Task& thread =
+      k.TaskOf(static_cast<pid_t>(int64_t{k.As(victim).clone_thread()}));
+  EXPECT_THAT(k.As(k.init()).freeze_v1(victim.pid(), true), SyscallSucceeds());
+  k.RunUntilIdle();
+  ASSERT_TRUE(victim.raw()->frozen && thread.raw()->frozen);
+  k.OomKill(victim);
+  k.RunUntilIdle();
+  // The marked thread, the leader, gets out and dies; the other only where the
+  // whole process is thawed.
+  EXPECT_EQ(thread.phase() == TaskPhase::kGone, GetParam().whole_process);
+  EXPECT_EQ(victim.has_mm(), false);
+  ExpectCleanEnd(k);
+}
+
+const ThawCase kThawCases[] = {
+    {"OnlyTheMarkedOneInV515rc1", "v5.15-rc1", false},
+    {"AllOfThemInV618", "v6.18", true},
+};
+INSTANTIATE_TEST_SUITE_P(, OomThawTest, ::testing::ValuesIn(kThawCases),
+                         [](const auto& info) { return info.param.name; });
+
+// ---- Running out of frames -------------------------------------------------
+
+TEST(OutOfFrames, KillsTheLargestAndLetsTheAllocationGoOn) {
+  // 512 frames in all.
+  Kernel k({.memory = 512 * 4096, .swap = 0});
+  Task& hog = SpawnWith(k, "hog", 256);
+  Task& small = k.Spawn("small");
+  const Bytes size = Pages(300).bytes();
+  const int64_t heap = k.As(small).mmap(size, Anonymous());
+  EXPECT_THAT(k.As(small).touch(heap, size), SyscallSucceeds());
+  EXPECT_NE(hog.phase(), TaskPhase::kAlive);
+  EXPECT_THAT(k.Dmesg()[0], HasSubstr("(hog)"));
+  EXPECT_EQ(small.mm().rss(MM_ANONPAGES), Pages(300 + 3));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, DoesNothingWhileDisabled) {
+  Kernel k;
+  Task& large = SpawnWith(k, "large", 64);
+  EXPECT_THAT(k.Call(k.init().raw(),
+                     []() -> int64_t { return oom_killer_disable(1) ? 1 : 0; }),
+              SyscallSucceedsWithValue(1));
+  EXPECT_THAT(k.As(k.init()).run_out_of_memory(), SyscallSucceedsWithValue(0));
+  EXPECT_FALSE(IsKilled(large));
+  k.Call(k.init().raw(), []() -> int64_t {
+    oom_killer_enable();
+    return 0;
+  });
+  (void)k.As(k.init()).run_out_of_memory();
+  EXPECT_TRUE(IsKilled(large));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, IsNotDisabledWhileAVictimLives) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  Sleep(k, victim);
+  k.OomKill(victim);
+  EXPECT_THAT(k.Call(k.init().raw(),
+                     []() -> int64_t { return oom_killer_disable(5) ? 1 : 0; }),
+              SyscallSucceedsWithValue(0));
+  EXPECT_FALSE(k.oom().oom_killer_disabled);
+  ExpectCleanEnd(k);
+}
+
+}  // namespace
+}  // namespace reapsim
