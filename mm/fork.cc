@@ -80,12 +80,10 @@ int dup_vmas(mm_struct* mm, mm_struct* oldmm, vm_area_struct** left)
       continue;
     }
     if (fatal_signal_pending(current())) return -EINTR;
-    const uint32_t linked = static_cast<uint32_t>(mm->map_count);
+    const int linked = mm->map_count;
     const int error = dup_vma(mm, mpnt);
     if (error != 0) {
-      if (static_cast<uint32_t>(mm->map_count) > linked) {
-        *left = vma_next(mpnt);
-      }
+      if (mm->map_count > linked) *left = vma_next(mpnt);
       return error;
     }
   }
@@ -93,7 +91,7 @@ int dup_vmas(mm_struct* mm, mm_struct* oldmm, vm_area_struct** left)
   return 0;
 }
 
-// mm/fork.c:dup_mmap(): 0, -EINTR or -ENOMEM.
+// kernel/fork.c:dup_mmap(): 0, -EINTR or -ENOMEM.
 int dup_mmap(mm_struct* mm, mm_struct* oldmm) {
   if (mmap_write_lock_killable(oldmm) != 0) return -EINTR;
   mmap_write_lock_nested(mm);
@@ -113,8 +111,9 @@ int dup_mmap(mm_struct* mm, mm_struct* oldmm) {
 
 // ---- Birth -----------------------------------------------------------------
 
-// Lower addresses of stacks than these leave less than 128 MiB for them, as
-// mmap_base() has it for an ordinary stack limit and no randomisation.
+// Where mappings begin to go down: 128 MiB below the top, which are the
+// stack's, as mmap_base() has it for an ordinary stack limit and no
+// randomisation.
 uint64_t MmapBase() {
   const uint64_t task_size = geometry().task_size();
   return task_size - std::min(uint64_t{128} << 20, task_size / 8) - PAGE_SIZE;
