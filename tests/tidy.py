@@ -215,8 +215,11 @@ def check_build(path, text, siblings, root_build):
         return
     if "glob(" not in text:
         for name in siblings:
-            if name.endswith((".cc", ".h", "_test.py", "_test.sh")) and (
-                    '"%s"' % name not in text):
+            # A list of tests may name them without their endings.
+            stem = os.path.splitext(name)[0]
+            if name.endswith((".cc", ".h", "_test.py", "_test.sh")) and not (
+                    re.search('"%s(%s)?"' % (re.escape(stem), re.escape(
+                        name[len(stem):])), text)):
                 yield 1, "%s is in no target" % name
     if re.search(r"^ *\w+_test\(", text, re.M) and package:
         if not re.search(r'^test_suite\(\n\s*name = "quick"', text, re.M):
