@@ -35,7 +35,8 @@ struct RadixPool {
   Slab<RadixLeaf<T>> leaves;
 
   void Init(Arena* arena, const char* name, uint32_t leaf_capacity) {
-    nodes.Init(arena, name, leaf_capacity / 64 + 64);
+    // A thousand small tables with one far entry each need as many nodes.
+    nodes.Init(arena, name, leaf_capacity / 4 + 64);
     leaves.Init(arena, name, leaf_capacity);
   }
 };
