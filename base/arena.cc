@@ -19,12 +19,11 @@ namespace {
 std::atomic<uint32_t> g_slots_taken{0};
 
 constexpr size_t kPage = 4096;
-// Offsets of the parts in a slot. State is the largest: 1 TiB of modelled
-// memory is 2 GiB of page tables and 3 GiB of frames.
-constexpr size_t kPartBegin[kPartCount] = {kPage * 16, size_t{16} << 30,
-                                           size_t{24} << 30};
-constexpr size_t kPartEnd[kPartCount] = {size_t{16} << 30, size_t{24} << 30,
-                                         Arena::kSlotSize};
+// Offsets of the parts in a slot.
+constexpr size_t kPartBegin[kPartCount] = {kPage * 16, Arena::kStackBegin,
+                                           Arena::kHistoryBegin};
+constexpr size_t kPartEnd[kPartCount] = {
+    Arena::kStackBegin, Arena::kHistoryBegin, Arena::kSlotSize};
 
 size_t RoundUp(size_t n) { return (n + kPage - 1) & ~(kPage - 1); }
 

@@ -68,6 +68,10 @@ class Arena {
   static constexpr uintptr_t kFirstSlot = 0x7e9000000000;
   static constexpr size_t kSlotSize = size_t{1} << 35;  // 32 GiB
   static constexpr int kSlots = 12;
+  // Where the stack and history parts begin in a slot. State is the largest:
+  // 1 TiB of modelled memory is 2 GiB of page tables and 3 GiB of frames.
+  static constexpr size_t kStackBegin = size_t{16} << 30;
+  static constexpr size_t kHistoryBegin = size_t{24} << 30;
   static constexpr uint64_t kMagic = 0x72656170'73696d31;  // "reapsim1"
 
   // Claims the lowest free slot and maps it. Aborts with a clear message when

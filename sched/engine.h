@@ -286,10 +286,18 @@ inline void Charge(Cost kind, uint64_t count) {
 }
 
 // The stable number of an arena object, for Op::object: its offset in the
-// world, folded to 32 bits. Equal on every run, whatever the slot.
+// world, folded to 32 bits. Equal on every run, whatever the slot. Where on a
+// stack an object lies is up to the compiler, so there the number is that of
+// the stack.
 inline uint32_t NumberOf(const void* object) {
   const auto offset =
       reinterpret_cast<uintptr_t>(object) & (Arena::kSlotSize - 1);
+  if (offset - Arena::kStackBegin < Arena::kHistoryBegin - Arena::kStackBegin)
+      [[unlikely]] {
+    return uint32_t{1} << 31 |
+           static_cast<uint32_t>((offset - Arena::kStackBegin) /
+                                 Engine::kStackSize);
+  }
   return static_cast<uint32_t>(offset >> 3);
 }
 
