@@ -458,6 +458,31 @@ void zap_present_folio_ptes(ZapSection* z, pte_t* pte, uint32_t nr) {
   }
 }
 
+// As many of the `max_nr` entries from pte on as map plain anonymous pages, and
+// as the current batch has room for: what nearly all of a walk is. The entry
+// that would fill the batch is left to zap_present_ptes().
+uint32_t ZapPlainAnonPtes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
+  constexpr pte_t kBits = _PAGE_PRESENT | _PAGE_SPECIAL | _PAGE_UFFD_WP;
+  constexpr uint16_t kFlags = PG_anon | PG_head | PG_tail | PG_mlocked;
+  mmu_gather_batch* batch = z->tlb->active;
+  uint64_t* slots = batch->encoded_pages + batch->nr;
+  const uint64_t room = batch->max - z->tlb->reserve - batch->nr - 1;
+  const uint64_t end = max_nr < room ? max_nr : room;
+  uint32_t nr = 0;
+  for (; nr < end; ++nr) {
+    const pte_t ptent = pte[nr];
+    if ((ptent & kBits) != _PAGE_PRESENT) break;
+    page* p = &z->mem_map[pte_pfn(ptent)];
+    if ((p->flags & kFlags) != PG_anon || p->_mapcount == 0) break;
+    p->_mapcount--;
+    pte[nr] = 0;
+    slots[nr] = uint64_t{pte_pfn(ptent)} << 2;
+  }
+  batch->nr += nr;
+  z->rss[MM_ANONPAGES] -= nr;
+  return nr;
+}
+
 // At least one present entry; returns how many.
 uint32_t zap_present_ptes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
   const pte_t ptent = *pte;
@@ -466,20 +491,7 @@ uint32_t zap_present_ptes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
     zap_install_uffd_wp_if_needed(*z, pte, 1, ptent);
     return 1;
   }
-  page* p = &z->mem_map[pte_pfn(ptent)];
-  constexpr uint16_t kRare = PG_head | PG_tail | PG_mlocked;
-  const bool plain = (p->flags & (kRare | PG_anon)) == PG_anon &&
-                     p->_mapcount != 0 && !pte_uffd_wp(ptent);
-  if (plain) [[likely]] {
-    *pte = 0;
-    p->_mapcount--;
-    z->rss[MM_ANONPAGES]--;
-    if (__tlb_remove_folio_pages(z->tlb, pte_pfn(ptent), 1, false)) {
-      z->force_flush = true;
-      z->force_break = true;
-    }
-    return 1;
-  }
+  const page* p = &z->mem_map[pte_pfn(ptent)];
   uint32_t nr = 1;
   if (z->batches && (p->flags & (PG_head | PG_tail)) != 0) {
     nr = folio_pte_batch(*z, pte, max_nr);
@@ -578,7 +590,9 @@ uint64_t zap_pte_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
     } else if (resched) {
       break;
     } else if (pte_present(ptent)) {
-      nr = zap_present_ptes(&z, pte, (end - address) >> PAGE_SHIFT);
+      const uint64_t max_nr = (end - address) >> PAGE_SHIFT;
+      nr = ZapPlainAnonPtes(&z, pte, max_nr);
+      if (nr == 0) nr = zap_present_ptes(&z, pte, max_nr);
       if (flush_start == end) flush_start = address;
       flush_end = address + nr * PAGE_SIZE;
     } else {

@@ -208,15 +208,33 @@ uint32_t page_count(pfn_t pfn) {
 
 void free_pages_and_swap_cache(const uint64_t* encoded, uint32_t nr) {
   MmState& mm = mm_state();
-  uint64_t freed = 0;
+  // Nearly all are base pages that nobody else refers to; they go to the free
+  // list with one write each.
+  constexpr uint16_t kRare =
+      PG_head | PG_tail | PG_reserved | PG_tlb | PG_cache | PG_word;
+  page* mem_map = FrameAt(mm, 0);
+  pfn_t free_pages = mm.free_pages;
+  uint64_t plain = 0;
+  uint64_t others = 0;
   for (uint32_t i = 0; i < nr; ++i) {
     const uint64_t slot = encoded[i];
-    const uint32_t refs = (slot & ENCODED_PAGE_BIT_NR_PAGES_NEXT) == 0
-                              ? 1
-                              : encoded_nr_pages(encoded[++i]);
-    freed += PutRefs(mm, encoded_page_pfn(slot), refs);
+    const pfn_t pfn = encoded_page_pfn(slot);
+    page* p = &mem_map[pfn];
+    const bool run = (slot & ENCODED_PAGE_BIT_NR_PAGES_NEXT) != 0;
+    if (!run && p->_refcount == 1 && p->_mapcount == 0 &&
+        (p->flags & kRare) == 0) [[likely]] {
+      *p = {._mapcount = free_pages};
+      free_pages = pfn;
+      plain++;
+      continue;
+    }
+    mm.free_pages = free_pages;
+    others += PutRefs(mm, pfn, run ? encoded_nr_pages(encoded[++i]) : 1);
+    free_pages = mm.free_pages;
   }
-  NoteFreed(mm, freed);
+  mm.free_pages = free_pages;
+  mm.nr_free += plain;
+  NoteFreed(mm, plain + others);
 }
 
 uint64_t ReadPageWord(const MmState& mm, pfn_t pfn) {
