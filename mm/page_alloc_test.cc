@@ -203,7 +203,10 @@ TEST(DebugTest, FindsWhatDoesNotAddUp) {
        "a table of level 1 is lost"},
       {"leaked slot", [] { get_swap_page(1); },
        "S6: swap slot 1: count 1, but 0 entries"},
-      {"lock", [] { down_read(&current()->mm->mmap_lock); },
+      {"lock",
+       []() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+         down_read(&current()->mm->mmap_lock);
+       },
        "mm 0: mmap_lock is held"},
       {"gather", [] { current()->mm->tlb_flush_pending++; },
        "mm 0: 1 gathers are open"},
