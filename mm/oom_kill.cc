@@ -175,7 +175,6 @@ bool __oom_reap_task_mm(mm_struct* mm) {
       Charge(Cost::kVmaSkipped, 1);
       continue;
     }
-    Charge(Cost::kVmaVisited, 1);
     mmu_notifier_range range{.mm = mm,
                              .start = vma->vm_start,
                              .end = vma->vm_end,
