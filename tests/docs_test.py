@@ -1,0 +1,199 @@
+# Copyright 2026 The reapsim Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the documents true: what they name exists, what they show is so."""
+
+import os
+import re
+import unittest
+
+from tests import kernel_map
+from tests import limitations
+
+ROOT = os.path.dirname(os.path.realpath("WORKSPACE"))
+
+ROW = re.compile(r'\{\s*"([a-z]+\.[a-z0-9_]+)",\s*\d+,')
+# `tests/oom_test.cc: OomReaper.WaitsTwoSecondsBeforeItReaps`
+TEST_REFERENCE = re.compile(r"`([\w./-]+_test\.cc): (\w+)\.(\w+)`")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def pages():
+    """Every Markdown page of ours."""
+    found = [name for name in os.listdir(ROOT) if name.endswith(".md")]
+    for directory, _, names in os.walk(os.path.join(ROOT, "docs")):
+        found += [os.path.relpath(os.path.join(directory, name), ROOT)
+                  for name in names if name.endswith(".md")]
+    return sorted(found)
+
+
+def state_ids(source):
+    """The ids of the table of states, from its source."""
+    return ROW.findall(source)
+
+
+def rows_named(text, groups):
+    """What looks like a row's id: `killed.running`."""
+    return [name for name in re.findall(r"`([a-z]+\.[a-z0-9_]+)`", text)
+            if name.split(".")[0] in groups]
+
+
+def first_block(text, language):
+    """The first fenced block of that language."""
+    return re.search(r"^```%s\n(.*?)^```$" % language, text, re.M | re.S
+                     ).group(1)
+
+
+class KernelMapTest(unittest.TestCase):
+
+    def test_page_is_in_step_with_the_code(self):
+        tree = kernel_map.read_tree(ROOT)
+        self.assertEqual(kernel_map.problems(tree), [])
+        self.assertGreater(len(kernel_map.Page(tree[kernel_map.PAGE]).rows),
+                           400)
+
+    def example(self, source, page=""):
+        tree = {"mm/oom_kill.cc": source, kernel_map.PAGE: page}
+        tree[kernel_map.PAGE] = kernel_map.render(tree) if not page else page
+        return tree
+
+    SOURCE = ("// Source: mm/oom_kill.c.\n\n"
+              "// Waits.\n// kernel/exit.c:exit_mm()\n"
+              "static void exit_mm(int x) {\n  y(x);\n}\n"
+              "bool oom_reap_task_mm(task_struct* tsk,\n"
+              "                      mm_struct* mm) {\n}\n"
+              "bool Ours() {\n}\n"
+              "bool declared(int x);\n")
+
+    def test_takes_file_and_order_from_the_code(self):
+        tree = self.example(self.SOURCE)
+        self.assertEqual(kernel_map.problems(tree), [])
+        self.assertIn(
+            "| `exit_mm` | kernel/exit.c | all | modelled |\n"
+            "| `oom_reap_task_mm` | mm/oom_kill.c | all | modelled |\n",
+            tree[kernel_map.PAGE])
+        for other in ("Ours", "declared"):
+            self.assertNotIn(other, tree[kernel_map.PAGE])
+
+    def test_notices_a_new_function(self):
+        page = self.example(self.SOURCE)[kernel_map.PAGE]
+        tree = self.example(self.SOURCE + "void oom_reaper() {\n}\n", page)
+        self.assertEqual(len(kernel_map.problems(tree)), 1)
+
+    def test_notices_a_function_that_is_gone(self):
+        page = self.example(self.SOURCE)[kernel_map.PAGE]
+        tree = self.example(self.SOURCE.replace("void exit_mm", "void Other"),
+                            page)
+        self.assertEqual(len(kernel_map.problems(tree)), 1)
+
+    def test_notices_a_citation_that_says_otherwise(self):
+        page = self.example(self.SOURCE)[kernel_map.PAGE]
+        tree = self.example(self.SOURCE.replace("kernel/exit.c", "mm/mmap.c"),
+                            page)
+        self.assertEqual(len(kernel_map.problems(tree)), 1)
+
+    def test_notices_what_is_there_although_listed_as_not(self):
+        page = self.example(self.SOURCE)[kernel_map.PAGE]
+        page += "## Not there\n\n| `exit_mm` | a | b | c |\n"
+        tree = self.example(self.SOURCE, page)
+        self.assertEqual(len(kernel_map.problems(tree)), 1)
+
+
+class LimitationsTest(unittest.TestCase):
+
+    def test_page_is_in_step_with_the_code(self):
+        tree = limitations.read_tree(ROOT)
+        self.assertEqual(limitations.render(tree), tree[limitations.PAGE])
+
+    def test_takes_what_is_missing_and_nothing_else(self):
+        source = ("// Copyright\n//\n// Files.\n//\n// Modelled: this.\n"
+                  "// Simplified: that,\n//   and that. Stubbed: more.\n"
+                  "#ifndef X\n// Simplified: not at the top.\n")
+        self.assertEqual(limitations.clauses(source), [
+            ("Simplified", "that, and that."), ("Stubbed", "more.")])
+
+
+class ReferencesTest(unittest.TestCase):
+
+    def test_rows_that_pages_name_are_in_the_table(self):
+        ids = state_ids(read("states/states.cc"))
+        self.assertGreater(len(ids), 80)
+        groups = {name.split(".")[0] for name in ids}
+        for page in pages():
+            for name in rows_named(read(page), groups):
+                self.assertIn(name, ids, page)
+
+    def test_tests_that_pages_name_exist(self):
+        count = 0
+        for page in pages():
+            for path, suite, name in TEST_REFERENCE.findall(read(page)):
+                count += 1
+                self.assertRegex(
+                    read(path),
+                    r"TEST(_[FP])?\(\s*%s,\s*%s\)" % (suite, name), page)
+        self.assertGreater(count, 20)
+
+    def test_links_lead_somewhere(self):
+        for page in pages():
+            for link in LINK.findall(read(page)):
+                path = os.path.join(ROOT, os.path.dirname(page), link)
+                self.assertTrue(os.path.exists(path), "%s: %s" % (page, link))
+
+    def test_rooms_of_the_readme_are_those_of_the_tree(self):
+        named = set(re.findall(r"^\| `([\w.]+)/` \|", read("README.md"), re.M))
+        rooms = {name for name in os.listdir(ROOT)
+                 if os.path.exists(os.path.join(ROOT, name, "BUILD"))}
+        self.assertEqual(rooms - named, set())
+
+    def test_every_state_is_traced_or_covered_by_the_table(self):
+        # Each group of rows is named at least once in the semantics page.
+        text = read("docs/semantics.md")
+        for group in {name.split(".")[0]
+                      for name in state_ids(read("states/states.cc"))}:
+            self.assertRegex(text, r"`%s\.\w+`" % group)
+
+
+class LocksTest(unittest.TestCase):
+
+    def test_page_names_every_class_of_locks(self):
+        text = read("docs/locks.md")
+        classes = re.findall(r'  X\(k(?!Test)\w+, "([^"]+)"\)',
+                             read("sched/lockdep.h"))
+        self.assertGreater(len(classes), 15)
+        for name in classes:
+            self.assertIn(name, text)
+
+    def test_page_names_every_field_that_the_compiler_guards(self):
+        text = read("docs/locks.md")
+        fields = []
+        for path in ("mm/mm_types.h", "mm/oom_kill.h", "sched/task.h",
+                     "sched/sched.h"):
+            fields += re.findall(r"(\w+)(?:\[[^\]]*\])?\s+ABSL_GUARDED_BY",
+                                 read(path))
+        self.assertGreater(len(fields), 6)
+        for name in fields:
+            self.assertIn("`%s`" % name, text)
+
+
+class ShownCodeTest(unittest.TestCase):
+
+    def test_readme_shows_the_test_that_is_run(self):
+        shown = first_block(read("README.md"), "cpp")
+        self.assertIn("\n" + shown, read("tests/readme_test.cc"))
+        self.assertTrue(shown.startswith("TEST("))
+        self.assertTrue(shown.endswith("}\n"))
+
+    def test_lesson_starts_from_the_file_that_is_there(self):
+        text = read("docs/lesson-1.md")
+        for path in ("docs/lesson-1/exercise_test.cc",
+                     "docs/lesson-1/solution_test.cc"):
+            self.assertIn(path, text)
+            read(path)
+
+
+if __name__ == "__main__":
+    unittest.main()
