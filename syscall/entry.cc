@@ -36,7 +36,13 @@ void RunProgram(task_struct* task) {
 }  // namespace
 
 void exit_to_user_mode_loop() {
-  while (signal_pending(current())) get_signal();
+  task_struct* self = current();
+  while (signal_pending(self)) {
+    const bool taken = get_signal();
+    // A worker has no handlers: it was told to end, and ends by itself, as
+    // vhost's do (kernel/vhost_task.c).
+    if (taken && (self->flags & PF_USER_WORKER) != 0) do_exit(0);
+  }
 }
 
 void TaskEntry(void* arg) {

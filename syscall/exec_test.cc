@@ -6,7 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sched/file.h"
 #include "sched/pid.h"
+#include "syscall/fork.h"
 #include "syscall/kernel.h"
 #include "syscall/matchers.h"
 
@@ -27,19 +29,66 @@ void SendKill(Kernel& k, Task& task) {
 }
 
 TEST(Exec, ReplacesTheAddressSpaceAndNothingElse) {
+  for (const char* version : {"v5.15-rc1", "v6.18"}) {
+    SCOPED_TRACE(version);
+    Kernel k({.version = version});
+    Task& task = k.Spawn("task");
+    const mm_struct* old_mm = task.mm().raw();
+    const pid_t pid = task.pid();
+    const SysResult heap = k.As(task).mmap(Bytes(1 << 20), Anonymous());
+    ASSERT_THAT(heap, SyscallSucceeds());
+    const Pages image = task.mm().rss();
+    ASSERT_THAT(
+        k.As(task).touch(static_cast<uint64_t>(heap.kernel()), Bytes(5 * 4096)),
+        SyscallSucceeds());
+    EXPECT_THAT(k.As(task).execve(), SyscallSucceeds());
+    EXPECT_EQ(task.mm().rss(), image);
+    EXPECT_FALSE(k.mm().mm_slab.IsLive(old_mm));
+    EXPECT_EQ(task.mm().users(), 1u);
+    EXPECT_EQ(task.mm().count(), 1u);
+    EXPECT_EQ(task.mm().vmas(), 3) << "text, data, stack";
+    EXPECT_EQ(task.raw()->active_mm, task.raw()->mm);
+    EXPECT_EQ(task.pid(), pid);
+    EXPECT_EQ(task.raw()->flags & PF_FORKNOEXEC, 0u);
+    EXPECT_THAT(k.Shutdown(), IsEmpty());
+  }
+}
+
+TEST(Exec, ClosesWhatIsNotToBePassedOn) {
+  // Also from a table that another process shares, which keeps it.
   Kernel k;
   Task& task = k.Spawn("task");
-  const mm_struct* old_mm = task.mm().raw();
-  const pid_t pid = task.pid();
-  ASSERT_THAT(k.As(task).mmap(Bytes(1 << 20), Anonymous()), SyscallSucceeds());
-  EXPECT_THAT(k.As(task).execve(), SyscallSucceeds());
-  EXPECT_FALSE(k.mm().mm_slab.IsLive(old_mm));
-  EXPECT_EQ(task.mm().users(), 1u);
-  EXPECT_EQ(task.mm().count(), 1u);
-  EXPECT_EQ(task.mm().vmas(), 3) << "text, data, stack";
-  EXPECT_EQ(task.raw()->active_mm, task.raw()->mm);
-  EXPECT_EQ(task.pid(), pid);
-  EXPECT_EQ(task.raw()->flags & PF_FORKNOEXEC, 0u);
+  const int cloexec = static_cast<int>(k.As(task).pidfd_open(1, 0).kernel());
+  const int passed = static_cast<int>(k.As(task).pipe_fd().kernel());
+  Task& sharer =
+      k.TaskOf(static_cast<pid_t>(k.As(task).clone_vm(CLONE_FILES).kernel()));
+  ASSERT_EQ(sharer.raw()->files, task.raw()->files);
+  ASSERT_THAT(k.As(task).execve(), SyscallSucceeds());
+  EXPECT_NE(sharer.raw()->files, task.raw()->files);
+  EXPECT_THAT(k.As(task).close(cloexec), SyscallFailsWithErrno(EBADF));
+  EXPECT_THAT(k.As(task).close(passed), SyscallSucceeds());
+  EXPECT_THAT(k.As(sharer).close(cloexec), SyscallSucceeds());
+  EXPECT_THAT(k.As(sharer).close(passed), SyscallSucceeds());
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(Exec, LeavesTheHandlersToThoseWhoShareThem) {
+  Kernel k;
+  Task& task = k.Spawn("task");
+  Task& sharer =
+      k.TaskOf(static_cast<pid_t>(k.As(task).clone_vm(CLONE_SIGHAND).kernel()));
+  ASSERT_THAT(k.As(task).sigaction(SIGUSR1, SigDisposition::kHandler),
+              SyscallSucceeds());
+  const sighand_struct* shared = sharer.raw()->sighand;
+  ASSERT_EQ(shared->count, 2u);
+  ASSERT_THAT(k.As(task).execve(), SyscallSucceeds());
+  EXPECT_EQ(shared->count, 1u);
+  EXPECT_EQ(task.raw()->sighand->count, 1u);
+  ASSERT_THAT(k.As(k.init()).kill(sharer.pid(), SIGUSR1), SyscallSucceeds());
+  ASSERT_THAT(k.As(k.init()).kill(task.pid(), SIGUSR1), SyscallSucceeds());
+  k.RunUntilIdle();
+  EXPECT_EQ(sharer.phase(), TaskPhase::kAlive);
+  EXPECT_EQ(task.phase(), TaskPhase::kZombie);
   EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 
@@ -64,10 +113,12 @@ TEST(Exec, LeavesTheMmToThoseWhoShareIt) {
   Task& task = k.Spawn("task");
   Task& sharer = k.TaskOf(static_cast<pid_t>(k.As(task).clone_vm().kernel()));
   const mm_struct* shared = task.mm().raw();
-  ASSERT_THAT(k.As(sharer).execve(), SyscallSucceeds());
-  EXPECT_NE(sharer.raw()->mm, shared);
-  EXPECT_EQ(task.raw()->mm, shared);
+  ASSERT_EQ(shared->owner, task.raw());
+  ASSERT_THAT(k.As(task).execve(), SyscallSucceeds());
+  EXPECT_NE(task.raw()->mm, shared);
+  EXPECT_EQ(sharer.raw()->mm, shared);
   EXPECT_EQ(shared->mm_users, 1u);
+  EXPECT_EQ(shared->owner, sharer.raw());
   EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 

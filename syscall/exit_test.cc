@@ -9,6 +9,8 @@
 
 #include <string>
 
+#include "sched/signal.h"
+#include "syscall/fork.h"
 #include "syscall/kernel.h"
 #include "syscall/matchers.h"
 
@@ -234,16 +236,34 @@ TEST(DoGroupExit, EndsAllThreadsWithOneCode) {
 }
 
 TEST(DoGroupExit, GivesWayToAnEarlierOne) {
+  // The other thread comes first at the look without the lock, or after it.
+  for (const Point point : {Point::kRacyRead, Point::kSpinLock}) {
+    Kernel k;
+    Task& leader = k.Spawn("leader");
+    Task& thread =
+        k.TaskOf(static_cast<pid_t>(k.As(leader).clone_thread().kernel()));
+    BeginExitGroup(k, leader, 1);
+    BeginExitGroup(k, thread, 2);
+    ASSERT_EQ(k.RunUntil(leader, Point::kDoGroupExit), Stepped::kAtPoint);
+    ASSERT_EQ(k.RunUntil(leader, point), Stepped::kAtPoint);
+    ASSERT_EQ(k.RunUntil(thread, Point::kDoExit), Stepped::kAtPoint);
+    k.RunUntilIdle();
+    EXPECT_EQ(WaitStatus(k, k.init(), leader.pid()), 2 << 8);
+    EXPECT_THAT(k.Shutdown(), IsEmpty());
+  }
+}
+
+TEST(DoGroupExit, IsNobodysFaultInAThreadThatExecKills) {
   Kernel k;
   Task& leader = k.Spawn("leader");
   Task& thread =
       k.TaskOf(static_cast<pid_t>(k.As(leader).clone_thread().kernel()));
-  BeginExitGroup(k, leader, 1);
-  BeginExitGroup(k, thread, 2);
-  ASSERT_EQ(k.RunUntil(leader, Point::kDoGroupExit), Stepped::kAtPoint);
-  ASSERT_EQ(k.RunUntil(thread, Point::kDoExit), Stepped::kAtPoint);
-  k.RunUntilIdle();
-  EXPECT_EQ(WaitStatus(k, k.init(), leader.pid()), 2 << 8);
+  k.Begin(leader, [](User user) { user.execve(); });
+  ASSERT_EQ(k.RunUntilBlocked(leader), Stepped::kBlocked);
+  ASSERT_EQ(k.RunUntil(thread, Point::kExitMm), Stepped::kAtPoint);
+  EXPECT_EQ(thread.raw()->exit_code, 0) << "not SIGKILL";
+  EXPECT_FALSE(GroupExits(thread));
+  EXPECT_EQ(k.Finish(leader), Stepped::kDone);
   EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 
@@ -378,6 +398,202 @@ TEST(ReleaseTask, LeavesTheStructToThoseWhoHoldAReference) {
   EXPECT_EQ(child.phase(), TaskPhase::kGone);
   EXPECT_THAT(k.As(parent).pidfd_send_signal(static_cast<int>(fd.kernel()), 0),
               SyscallFailsWithErrno(ESRCH));
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+// ---- What is told to whom ---------------------------------------------------
+
+// Whether the task has the signal pending (it must block it to keep it).
+bool Pending(Task& task, int sig) {
+  return SigSetHas(task.raw()->signal->shared_pending, sig);
+}
+
+TEST(ExitNotify, TellsOfALeaderWhenItsLastThreadIsGone) {
+  for (const bool ignores : {false, true}) {
+    SCOPED_TRACE(ignores);
+    Kernel k;
+    Task& parent = k.Spawn("parent");
+    Task& leader = k.TaskOf(static_cast<pid_t>(k.As(parent).fork().kernel()));
+    Task& thread =
+        k.TaskOf(static_cast<pid_t>(k.As(leader).clone_thread().kernel()));
+    ASSERT_THAT(k.As(parent).sigblock(SIGCHLD), SyscallSucceeds());
+    ASSERT_THAT(
+        k.As(parent).sigaction(SIGCHLD, ignores ? SigDisposition::kIgnore
+                                                : SigDisposition::kHandler),
+        SyscallSucceeds());
+    BeginExit(k, leader, 0);
+    k.RunUntilIdle();
+    EXPECT_EQ(leader.phase(), TaskPhase::kZombie);
+    EXPECT_FALSE(Pending(parent, SIGCHLD));
+    BeginExit(k, thread, 0);
+    k.RunUntilIdle();
+    EXPECT_EQ(Pending(parent, SIGCHLD), !ignores);
+    EXPECT_EQ(leader.phase(), ignores ? TaskPhase::kGone : TaskPhase::kZombie);
+    EXPECT_THAT(k.Shutdown(), IsEmpty());
+  }
+}
+
+TEST(ExitNotify, TellsTheTracerInPlaceOfTheParent) {
+  // The child's own exit signal is for its parent only, tracer or not.
+  for (const bool parent_traces : {false, true}) {
+    SCOPED_TRACE(parent_traces);
+    Kernel k;
+    Task& parent = k.Spawn("parent");
+    Task& other = k.Spawn("other");
+    Task& tracer = parent_traces ? parent : other;
+    ASSERT_THAT(k.As(tracer).sigblock(SIGUSR1), SyscallSucceeds());
+    ASSERT_THAT(k.As(tracer).sigblock(SIGCHLD), SyscallSucceeds());
+    const SysResult pid = k.Call(parent.raw(), []() -> int64_t {
+      kernel_clone_args args;
+      args.exit_signal = SIGUSR1;
+      return kernel_clone(args);
+    });
+    Task& child = k.TaskOf(static_cast<pid_t>(pid.kernel()));
+    ASSERT_THAT(k.As(tracer).ptrace_seize(child.pid(), false, false),
+                SyscallSucceeds());
+    BeginExitGroup(k, child, 0);
+    k.RunUntilIdle();
+    EXPECT_EQ(Pending(tracer, SIGUSR1), parent_traces);
+    EXPECT_EQ(Pending(tracer, SIGCHLD), !parent_traces);
+    if (parent_traces) {
+      EXPECT_FALSE(parent.raw()->ptraced.empty());
+      EXPECT_THAT(k.As(parent).waitpid(-1, static_cast<int>(__WALL)),
+                  SyscallSucceeds());
+      EXPECT_TRUE(parent.raw()->ptraced.empty());
+    }
+    EXPECT_THAT(k.Shutdown(), IsEmpty());
+  }
+}
+
+TEST(ExitNotify, LeavesATracedOrphanWithItsTracer) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  Task& tracer = k.Spawn("tracer");
+  Task& child = k.TaskOf(static_cast<pid_t>(k.As(parent).fork().kernel()));
+  ASSERT_THAT(k.As(tracer).ptrace_seize(child.pid(), false, false),
+              SyscallSucceeds());
+  BeginExitGroup(k, parent, 0);
+  k.RunUntilIdle();
+  EXPECT_EQ(child.raw()->real_parent, k.init().raw());
+  EXPECT_EQ(child.raw()->parent, tracer.raw());
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(ExitNotify, ReleasesADeadOrphanIfInitIgnoresIt) {
+  Kernel k;
+  ASSERT_THAT(k.As(k.init()).sigaction(SIGCHLD, SigDisposition::kIgnore),
+              SyscallSucceeds());
+  Task& parent = k.Spawn("parent");
+  // Whatever they would have sent their own parent, init gets SIGCHLD.
+  const auto fork = [&k, &parent]() -> Task& {
+    const SysResult pid = k.Call(parent.raw(), []() -> int64_t {
+      kernel_clone_args args;
+      args.exit_signal = SIGURG;
+      return kernel_clone(args);
+    });
+    return k.TaskOf(static_cast<pid_t>(pid.kernel()));
+  };
+  Task& dead = fork();
+  Task& alive = fork();
+  BeginExitGroup(k, dead, 0);
+  k.RunUntilIdle();
+  ASSERT_EQ(dead.phase(), TaskPhase::kZombie);
+  BeginExitGroup(k, parent, 0);
+  k.RunUntilIdle();
+  EXPECT_EQ(parent.phase(), TaskPhase::kGone);
+  EXPECT_EQ(dead.phase(), TaskPhase::kGone);
+  EXPECT_EQ(alive.raw()->exit_signal, SIGCHLD);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(ExitNotify, LetsAnotherThreadOfANamespacesInitStandIn) {
+  Kernel k;
+  Task& outside = k.Spawn("outside");
+  Task& reaper =
+      k.TaskOf(static_cast<pid_t>(k.As(outside).clone_newpid().kernel()));
+  ASSERT_THAT(k.As(reaper).clone_thread(), SyscallSucceeds());
+  Task& thread = k.TaskOf(reaper.pid() + 1);
+  ASSERT_THAT(k.As(reaper).fork(), SyscallSucceeds());
+  Task& child = k.TaskOf(reaper.pid() + 2);
+  BeginExit(k, reaper, 0);
+  k.RunUntilIdle();
+  EXPECT_EQ(thread.raw()->pid_ns->child_reaper, thread.raw());
+  EXPECT_EQ(child.raw()->real_parent, thread.raw());
+  EXPECT_EQ(child.phase(), TaskPhase::kAlive);
+  BeginExit(k, thread, 0);
+  k.RunUntilIdle();
+  EXPECT_EQ(child.phase(), TaskPhase::kGone);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(ZapPidNsProcesses, WaitsForThoseWhoAreDeadButNotReleased) {
+  Kernel k;
+  Task& outside = k.Spawn("outside");
+  Task& reaper =
+      k.TaskOf(static_cast<pid_t>(k.As(outside).clone_newpid().kernel()));
+  ASSERT_THAT(k.As(reaper).fork(), SyscallSucceeds());
+  Task& inside = k.TaskOf(reaper.pid() + 1);
+  BeginExitGroup(k, reaper, 0);
+  ASSERT_EQ(k.RunUntil(reaper, Point::kWaitForChild), Stepped::kAtPoint);
+  ASSERT_EQ(k.RunUntil(inside, Point::kReleaseTask), Stepped::kAtPoint);
+  EXPECT_EQ(k.RunUntilBlocked(reaper), Stepped::kBlocked);
+  EXPECT_EQ(reaper.raw()->__state, TASK_IDLE);
+  EXPECT_EQ(reaper.raw()->exit_state, 0u);
+  k.RunUntilIdle();
+  EXPECT_EQ(reaper.phase(), TaskPhase::kZombie);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(ReleaseTask, TakesTheThreadOutOfTheSearchForSignals) {
+  Kernel k;
+  Task& leader = k.Spawn("leader");
+  Task& thread =
+      k.TaskOf(static_cast<pid_t>(k.As(leader).clone_thread().kernel()));
+  const signal_struct* sig = leader.raw()->signal;
+  // A group's signal goes to the one that does not block it.
+  ASSERT_THAT(k.As(leader).sigblock(SIGUSR1), SyscallSucceeds());
+  ASSERT_THAT(k.As(leader).sigaction(SIGUSR1, SigDisposition::kHandler),
+              SyscallSucceeds());
+  ASSERT_THAT(k.As(k.init()).kill(leader.pid(), SIGUSR1), SyscallSucceeds());
+  ASSERT_EQ(sig->curr_target, thread.raw());
+  BeginExit(k, thread, 0);
+  k.RunUntilIdle();
+  EXPECT_EQ(sig->curr_target, leader.raw());
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(ExitMm, CountsPagesThatTheRobustListBroughtIn) {
+  // Up to v6.1 a thread keeps its last changes of rss to itself, so that they
+  // must be settled once more after the last access.
+  for (const char* version : kVersions) {
+    SCOPED_TRACE(version);
+    Kernel k({.version = version});
+    Task& task = k.Spawn("task");
+    const int fd =
+        static_cast<int>(k.As(task).open_file(99, Pages(1), false).kernel());
+    const uint64_t head = static_cast<uint64_t>(
+        k.As(task).mmap(Bytes(4096), File(fd).ReadOnly()).kernel());
+    (void)k.Call(task.raw(), [head]() -> int64_t {
+      current()->robust_list = head;
+      return 0;
+    });
+    const mm_struct* mm = task.mm().raw();
+    const Pages before = task.mm().rss(MM_FILEPAGES);
+    BeginExitGroup(k, task, 0);
+    ASSERT_EQ(k.RunUntil(task, Point::kExitMmCleared), Stepped::kAtPoint);
+    EXPECT_EQ(Mm(mm).rss(MM_FILEPAGES), before + Pages(1));
+    k.RunUntilIdle();
+    EXPECT_THAT(k.Shutdown(), IsEmpty());
+  }
+}
+
+TEST(ExitMm, EndsTheLifeOfAnOomVictim) {
+  Kernel k;
+  Task& victim = k.Spawn("victim");
+  ASSERT_THAT(k.As(k.init()).run_out_of_memory(), SyscallSucceedsWithValue(1));
+  ASSERT_EQ(k.oom().oom_victims, 1u);
+  ASSERT_EQ(k.RunUntil(victim, Point::kExitFiles), Stepped::kAtPoint);
+  EXPECT_EQ(k.oom().oom_victims, 0u);
   EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 

@@ -6,7 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sched/file.h"
+#include "sched/freezer.h"
 #include "sched/pid.h"
+#include "sched/signal.h"
 #include "syscall/kernel.h"
 #include "syscall/matchers.h"
 
@@ -126,6 +129,7 @@ TEST(CopyProcess, IsUndoneForAKilledCallerEvenAtTheEnd) {
     Task& task = k.Spawn("task");
     const uint64_t flags = c.flags;
     const Objects before = Count(k);
+    const uint64_t fds = task.raw()->files->open_fds[0];
     k.Begin(task, [flags](User /*user*/) {
       kernel_clone_args args;
       args.flags = flags;
@@ -138,6 +142,7 @@ TEST(CopyProcess, IsUndoneForAKilledCallerEvenAtTheEnd) {
     ASSERT_EQ(k.RunUntilBlocked(task), Stepped::kBlocked);
     EXPECT_EQ(k.Result(task).kernel(), -EINTR);
     EXPECT_EQ(Count(k), before);
+    EXPECT_EQ(task.raw()->files->open_fds[0], fds);
     EXPECT_EQ(task.mm().users(), 1u);
     EXPECT_EQ(task.raw()->signal->nr_threads, 1);
     EXPECT_EQ(task.raw()->signal->live, 1u);
@@ -160,6 +165,7 @@ TEST(Fork, CopiesTheProcess) {
   EXPECT_EQ(child.mm().rss(MM_ANONPAGES), parent.mm().rss(MM_ANONPAGES));
   // What can be read from the file again is not copied.
   EXPECT_EQ(child.mm().rss(MM_FILEPAGES), Pages(0));
+  EXPECT_EQ(child.mm().raw()->owner, raw);
   EXPECT_EQ(raw->uid, 1000u);
   EXPECT_EQ(raw->blocked, SigBit(SIGUSR1));
   EXPECT_EQ(raw->signal->oom_score_adj, 300);
@@ -205,6 +211,89 @@ TEST(Fork, AddsAThreadToTheGroup) {
   EXPECT_EQ(leader.raw()->sighand->count, 2u);
   EXPECT_EQ(leader.raw()->files->count, 2u);
   EXPECT_EQ(thread.raw()->thread_pid->tasks[PIDTYPE_TGID], nullptr);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(Fork, BlocksAllButTheFatalForAUserWorker) {
+  Kernel k;
+  Task& task = k.Spawn("task");
+  Task& worker =
+      CloneTask(k, task, {.flags = kThreadFlags, .user_worker = true});
+  EXPECT_NE(worker.raw()->flags & PF_USER_WORKER, 0u);
+  EXPECT_EQ(worker.raw()->blocked, ~(SigBit(SIGKILL) | SigBit(SIGSTOP)));
+  EXPECT_EQ(task.raw()->flags & PF_USER_WORKER, 0u);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(CopyProcess, IsNotStoppedByASignalThatIsNoMore) {
+  Kernel k;
+  Task& task = k.Spawn("task");
+  EXPECT_THAT(k.Call(task.raw(),
+                     []() -> int64_t {
+                       // What the v1 freezer leaves behind.
+                       current()->thread_flags |= TIF_SIGPENDING;
+                       return kernel_clone({});
+                     }),
+              SyscallSucceeds());
+}
+
+TEST(CopyProcess, FailsInANamespaceWhoseInitIsDying) {
+  Kernel k;
+  Task& outside = k.Spawn("outside");
+  Task& reaper = CloneTask(k, outside, {.flags = CLONE_NEWPID});
+  ASSERT_THAT(Clone(k, reaper, {}), SyscallSucceeds());
+  Task& inside = k.TaskOf(reaper.pid() + 1);
+  k.Begin(inside,
+          [](User /*user*/) { current()->program.result = kernel_clone({}); });
+  ASSERT_EQ(k.RunUntil(inside, Point::kCopyProcess), Stepped::kAtPoint);
+  k.Begin(reaper, [](User user) { user.exit_group(0); });
+  ASSERT_EQ(k.RunUntil(reaper, Point::kWaitForChild), Stepped::kAtPoint);
+  ASSERT_EQ(k.RunUntil(inside, Point::kDoGroupExit), Stepped::kAtPoint);
+  EXPECT_EQ(k.Result(inside).kernel(), -ENOMEM);
+  k.RunUntilIdle();
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(CopyProcess, LetsANewThreadStopWithItsGroup) {
+  Kernel k;
+  Task& leader = k.Spawn("leader");
+  Task& thread = CloneTask(k, leader, {.flags = kThreadFlags});
+  k.Begin(thread, [](User user) { user.clone_thread(); });
+  ASSERT_EQ(k.RunUntil(thread, Point::kCopyProcess), Stepped::kAtPoint);
+  // The leader takes the signal; the group has stopped when `thread` has.
+  ASSERT_THAT(k.As(k.init()).kill(leader.pid(), SIGSTOP), SyscallSucceeds());
+  ASSERT_EQ(k.RunUntilBlocked(leader), Stepped::kBlocked);
+  ASSERT_EQ(leader.raw()->signal->group_stop_count, 1);
+  k.RunUntilIdle();
+  Task& fresh = k.TaskOf(thread.pid() + 1);
+  EXPECT_TRUE(task_is_stopped(fresh.raw()));
+  EXPECT_EQ(leader.raw()->signal->group_stop_count, 0);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(CopyProcess, BearsTheChildOfAFrozenParentFrozen) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  k.Begin(parent, [](User user) { user.fork(); });
+  ASSERT_EQ(k.RunUntil(parent, Point::kCopyProcess), Stepped::kAtPoint);
+  ASSERT_THAT(k.As(k.init()).freeze_v1(parent.pid(), true), SyscallSucceeds());
+  k.RunUntilIdle();
+  Task& child = k.TaskOf(parent.pid() + 1);
+  EXPECT_TRUE(freezing(child.raw()));
+  EXPECT_TRUE(frozen(child.raw()));
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(Vfork, CountsTheWaitingParentAsFrozen) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  k.Begin(parent, [](User user) { user.vfork(); });
+  ASSERT_EQ(k.RunUntilBlocked(parent), Stepped::kBlocked);
+  EXPECT_TRUE(cgroup_task_frozen(parent.raw()));
+  Task& child = k.TaskOf(parent.pid() + 1);
+  k.Begin(child, [](User user) { user.exit_group(0); });
+  EXPECT_EQ(k.Finish(parent), Stepped::kDone);
+  EXPECT_FALSE(cgroup_task_frozen(parent.raw()));
   EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 
@@ -334,6 +423,19 @@ TEST(ExitMmRelease, ClearsTheWordOfAJoinerWhoSharesTheMm) {
   EXPECT_THAT(s.k.As(s.owner).load(s.page), SyscallSucceedsWithValue(77));
   s.k.RunUntilIdle();
   EXPECT_THAT(s.k.As(s.owner).load(s.page), SyscallSucceedsWithValue(0));
+  EXPECT_THAT(s.k.Shutdown(), IsEmpty());
+}
+
+TEST(ExitMmRelease, TouchesNothingWhereNobodyCanLook) {
+  Sharers s;
+  // Untouched: a store would bring in a page.
+  Task& only = CloneTask(s.k, s.owner,
+                         {.flags = CLONE_CHILD_CLEARTID, .child_tid = s.page});
+  const mm_struct* mm = only.mm().raw();
+  const Pages before = only.mm().rss();
+  s.k.Begin(only, [](User user) { user.exit_group(0); });
+  ASSERT_EQ(s.k.RunUntil(only, Point::kExitMmCleared), Stepped::kAtPoint);
+  EXPECT_EQ(Mm(mm).rss(), before);
   EXPECT_THAT(s.k.Shutdown(), IsEmpty());
 }
 

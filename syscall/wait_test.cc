@@ -183,6 +183,65 @@ TEST(Wait4, GivesATracedZombieBackWhenItsTracerDies) {
   EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 
+TEST(Wait4, HasSomethingToWaitForWhileTheTracerTakesTheZombie) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  Task& tracer = k.Spawn("tracer");
+  Task& child = Fork(k, parent);
+  const pid_t pid = child.pid();
+  ASSERT_THAT(k.As(tracer).ptrace_seize(pid, false, false), SyscallSucceeds());
+  Exit(k, child, 0);
+  k.Begin(tracer, [pid](User user) { user.waitpid(pid); });
+  // It has said that the zombie is its, and is about to drop tasklist_lock.
+  ASSERT_EQ(k.RunUntil(tracer, Point::kFlagSet), Stepped::kAtPoint);
+  ASSERT_EQ(k.RunUntil(tracer, Point::kSpinUnlock), Stepped::kAtPoint);
+  ASSERT_EQ(child.raw()->exit_state, EXIT_TRACE);
+  EXPECT_THAT(k.As(parent).waitpid(pid, WNOHANG), SyscallSucceedsWithValue(0));
+  EXPECT_EQ(k.Finish(tracer), Stepped::kDone);
+  EXPECT_THAT(k.As(parent).waitpid(pid, WNOHANG),
+              SyscallSucceedsWithValue(pid));
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(Wait4, ReportsAStopToAParentThatTracesOnlyOnce) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  Task& child = Fork(k, parent);
+  const pid_t pid = child.pid();
+  ASSERT_THAT(k.As(parent).ptrace_seize(pid, false, false), SyscallSucceeds());
+  ASSERT_THAT(k.As(parent).kill(pid, SIGSTOP), SyscallSucceeds());
+  k.RunUntilIdle();
+  // First the signal's delivery is reported, then, on its way, the stop.
+  EXPECT_THAT(k.As(parent).waitpid(pid, WNOHANG | WUNTRACED),
+              SyscallSucceedsWithValue(pid));
+  ASSERT_THAT(k.As(parent).ptrace_cont(pid, SIGSTOP), SyscallSucceeds());
+  k.RunUntilIdle();
+  EXPECT_THAT(k.As(parent).waitpid(pid, WNOHANG | WUNTRACED),
+              SyscallSucceedsWithValue(pid));
+  EXPECT_THAT(k.As(parent).waitpid(pid, WNOHANG | WUNTRACED),
+              SyscallSucceedsWithValue(0));
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(Wait4, GivesADeadThreadToItsTracer) {
+  Kernel k;
+  Task& tracer = k.Spawn("tracer");
+  Task& leader = k.Spawn("leader");
+  Task& thread =
+      k.TaskOf(static_cast<pid_t>(k.As(leader).clone_thread().kernel()));
+  // A third one, so that the dead one is neither first nor last.
+  ASSERT_THAT(k.As(leader).clone_thread(), SyscallSucceeds());
+  const pid_t tid = thread.pid();
+  ASSERT_THAT(k.As(tracer).ptrace_seize(tid, false, false), SyscallSucceeds());
+  k.Begin(thread, [](User user) { user.exit(3); });
+  k.RunUntilIdle();
+  ASSERT_EQ(thread.phase(), TaskPhase::kZombie);
+  EXPECT_THAT(k.As(tracer).waitpid(tid, WNOHANG | static_cast<int>(__WALL)),
+              SyscallSucceedsWithValue(tid));
+  EXPECT_EQ(thread.phase(), TaskPhase::kGone);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
 // waitid() as the task; the status, the cause and the pid packed into one
 // number, or the error.
 SysResult Waitid(Kernel& k, Task& task, int which, pid_t id, int options) {
