@@ -29,6 +29,7 @@ bool Overlaps(const mmu_notifier& subscription,
 bool InvalidateStart(mmu_notifier* subscription,
                      const mmu_notifier_range& range) {
   Charge(Cost::kNotifierCall, 1);
+  subscription->event = range.event;
   if (range.blockable) {
     WaitUntil(Point::kNotifierStart, Access::kWrite, NumberOf(subscription),
               [subscription] { return !subscription->busy; });

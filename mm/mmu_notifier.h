@@ -42,7 +42,8 @@ struct mmu_notifier {
   uint32_t starts = 0;
   uint32_t failed_starts = 0;
   uint32_t ends = 0;
-  uint32_t active = 0;  // ranges started and not ended
+  uint32_t active = 0;                          // ranges started and not ended
+  mmu_notifier_event event = MMU_NOTIFY_UNMAP;  // of the last start
   bool released = false;
 };
 
