@@ -367,6 +367,9 @@ TEST(ReleaseTask, FreesTheTaskOnlyAfterItsLastSwitch) {
   Task& parent = k.Spawn("parent");
   Task& child = k.TaskOf(static_cast<pid_t>(k.As(parent).fork().kernel()));
   task_struct* raw = child.raw();
+  ASSERT_THAT(k.As(child).sigblock(SIGUSR1), SyscallSucceeds());
+  ASSERT_THAT(k.As(parent).tgkill(child.pid(), child.pid(), SIGUSR1),
+              SyscallSucceeds());
   BeginExitGroup(k, child, 0);
   ASSERT_EQ(k.RunUntil(child, Point::kZombie), Stepped::kAtPoint);
   k.Hold(child);
@@ -377,6 +380,7 @@ TEST(ReleaseTask, FreesTheTaskOnlyAfterItsLastSwitch) {
   EXPECT_TRUE(k.sched().task_slab.IsLive(raw));
   EXPECT_EQ(raw->rcu_users, 1u);
   EXPECT_EQ(raw->sighand, nullptr);
+  EXPECT_EQ(raw->pending, 0u);
   k.Release(child);
   k.RunUntilIdle();
   EXPECT_FALSE(k.sched().task_slab.IsLive(raw));
