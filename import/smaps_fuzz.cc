@@ -1,8 +1,8 @@
 // Copyright 2026 The reapsim Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Fuzz target of ParseSmaps(): whatever the bytes, it returns what its header
-// promises.
+// Fuzz target of ParseSmaps() and ImportPlan: whatever the bytes, they return
+// what their headers promise.
 //
 //   found=$(mktemp -d); corpus=$PWD/import/testdata/smaps_corpus
 //   ./bazelw run --config=fuzz //import:smaps_fuzz -- "$found" "$corpus"
@@ -19,6 +19,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "base/check.h"
+#include "import/import_mm.h"
+#include "import/placement.h"
 #include "import/smaps.h"
 
 namespace reapsim {
@@ -79,6 +81,37 @@ void CheckError(const absl::Status& status) {
   }
 }
 
+// Every page that the text counts has a place in the mapping.
+void CheckPlanned(const SmapsVma& text, const ImportPlan::Vma& vma) {
+  uint64_t pages = 0;
+  uint64_t end = vma.start;
+  for (const FilledRun& run : vma.runs) {
+    REAP_CHECK(run.pages > 0 && run.end() <= vma.end, "fuzz: run");
+    if (run.filling != Filling::kObjectSwap) {
+      REAP_CHECK_LE(end, run.start, "fuzz: runs overlap");
+      end = run.end();
+    }
+    pages += run.pages;
+  }
+  const SmapsSizes& kib = text.kib;
+  REAP_CHECK_EQ(pages * 4,
+                kib.rss + kib.swap + kib.shared_hugetlb + kib.private_hugetlb,
+                "fuzz: pages");
+}
+
+void CheckPlan(const SmapsFile& file) {
+  const absl::StatusOr<ImportPlan> plan =
+      ImportPlan::Make(file, {.file_name = "fuzz"});
+  if (!plan.ok()) {
+    CheckError(plan.status());
+    return;
+  }
+  REAP_CHECK_EQ(plan->vmas().size(), file.vmas.size(), "fuzz: mappings");
+  for (size_t i = 0; i < file.vmas.size(); ++i) {
+    CheckPlanned(file.vmas[i], plan->vmas()[i]);
+  }
+}
+
 }  // namespace
 }  // namespace reapsim
 
@@ -87,6 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       reapsim::ParseSmaps({reinterpret_cast<const char*>(data), size}, "fuzz");
   if (file.ok()) {
     reapsim::CheckFile(*file);
+    reapsim::CheckPlan(*file);
   } else {
     reapsim::CheckError(file.status());
   }

@@ -1,0 +1,102 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cmd/run.h"
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cmd/arguments.h"
+#include "cmd/reap.h"
+#include "cmd/states.h"
+#include "report/text.h"
+
+namespace reapsim {
+namespace {
+
+constexpr char kVersion[] = "reapsim 0.1.0\n";
+
+constexpr char kHelp[] =
+    R"(reapsim: what Linux's process_mrelease() does, in a model of the kernel
+
+  reapsim reap (--smaps=FILE | --pid=PID) [flags]
+      What the call would do to a process: what it returns, which check
+      decided, what is released and what stays. The process is only read.
+        --smaps=FILE        its memory, from a copy of /proc/PID/smaps;
+                            - is standard input
+        --pid=PID           its memory, from /proc now; self is this program
+        --kernel=VERSION    v6.18, v5.15-rc1, or what uname -r says
+        --signal=SIGNAL     what it was sent before: KILL, TERM or none
+        --handler           it handles SIGTERM
+        --shared-with-live  a process that lives shares its memory
+        --state=ID          any other situation, see reapsim states
+        --vmas              a line for each mapping
+        --json              for programs
+  reapsim states [--kernel=VERSION] [--json]
+      Every state of a target, and the answer there.
+  reapsim help, reapsim --version
+
+  The defaults are --kernel=v6.18 and --signal=KILL. Exit status: 0, also when
+  the call's answer is an error; 2 for bad usage, bad input and output that
+  cannot be written.
+
+  If process 1234 were killed now:         reapsim reap --pid=1234
+  If the caller forgot to kill it first:   reapsim reap --pid=1234 --signal=none
+)";
+
+struct Command {
+  absl::string_view name;
+  CommandResult (*run)(absl::Span<const std::string> args,
+                       const Environment& environment);
+};
+
+CommandResult RunHelp(absl::Span<const std::string> /*args*/,
+                      const Environment& /*environment*/) {
+  return CommandResult::Ok(kHelp);
+}
+
+CommandResult RunVersion(absl::Span<const std::string> /*args*/,
+                         const Environment& /*environment*/) {
+  return CommandResult::Ok(kVersion);
+}
+
+constexpr Command kCommands[] = {
+    {"reap", RunReap},         {"states", RunStates}, {"help", RunHelp},
+    {"--help", RunHelp},       {"-h", RunHelp},       {"version", RunVersion},
+    {"--version", RunVersion},
+};
+
+bool AsksForHelp(const std::string& arg) {
+  return arg == "--help" || arg == "-h";
+}
+
+}  // namespace
+
+CommandResult RunCommand(absl::Span<const std::string> args,
+                         const Environment& environment) {
+  if (args.empty()) {
+    return CommandResult::Fails(
+        "no command; expected reap or states, see reapsim help");
+  }
+  const auto command = std::find_if(
+      std::begin(kCommands), std::end(kCommands),
+      [&](const Command& each) { return each.name == args.front(); });
+  if (command == std::end(kCommands)) {
+    std::vector<absl::string_view> names;
+    for (const Command& each : kCommands) names.push_back(each.name);
+    const std::string nearest = DidYouMean(args.front(), names);
+    return CommandResult::Fails(absl::StrCat(
+        "unknown command \"", Tail(Printable(args.front()), 60), "\"",
+        nearest.empty() ? "; expected reap or states, see reapsim help"
+                        : nearest));
+  }
+  const absl::Span<const std::string> rest = args.subspan(1);
+  if (std::any_of(rest.begin(), rest.end(), AsksForHelp)) {
+    return CommandResult::Ok(kHelp);
+  }
+  return command->run(rest, environment);
+}
+
+}  // namespace reapsim

@@ -1,0 +1,394 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line but for its output, which golden_test.cc compares.
+
+#include "cmd/run.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "states/states.h"
+
+namespace reapsim {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+
+constexpr char kExample[] = "--smaps=cmd/testdata/example.smaps";
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string TempPath(const std::string& name) {
+  return absl::StrCat(testing::TempDir(), "/", name);
+}
+
+std::string WriteTemp(const std::string& name, const std::string& text) {
+  const std::string path = TempPath(name);
+  std::ofstream(path, std::ios::binary) << text;
+  return path;
+}
+
+nlohmann::json RunJson(std::vector<std::string> args,
+                       const Environment& environment = {}) {
+  args.push_back("--json");
+  const CommandResult result = RunCommand(args, environment);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  return nlohmann::json::parse(result.out);
+}
+
+// ---- Bad usage and bad input -----------------------------------------------
+
+struct BadCase {
+  const char* test;
+  std::vector<std::string> args;
+  const char* message;  // part of it
+};
+
+class BadUsageTest : public ::testing::TestWithParam<BadCase> {};
+
+TEST_P(BadUsageTest, IsOneLineOnStandardErrorAndExitStatusTwo) {
+  const CommandResult result = RunCommand(GetParam().args);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, MatchesRegex("reapsim: [^\n]*\n"));
+  EXPECT_THAT(result.err, HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , BadUsageTest,
+    ::testing::Values(
+        BadCase{"NoCommand", {}, "no command; expected reap or states"},
+        BadCase{"UnknownCommand",
+                {"frobnicate"},
+                "unknown command \"frobnicate\"; expected reap or states"},
+        BadCase{"NearCommand", {"state"}, "did you mean states?"},
+        BadCase{"UnknownFlagOfReap", {"reap", "--jsn"}, "did you mean --json?"},
+        BadCase{"UnknownFlagOfStates",
+                {"states", "--vmas"},
+                "unknown flag \"--vmas\""},
+        BadCase{"NoSource", {"reap"}, "whose memory?"},
+        BadCase{"BothSources",
+                {"reap", kExample, "--pid=self"},
+                "--smaps and --pid are both given"},
+        BadCase{
+            "UnknownVersion", {"reap", kExample, "--kernel=v5.99"}, "v5.99"},
+        BadCase{"UnknownVersionOfStates", {"states", "--kernel=six"}, "six"},
+        BadCase{"UnknownState",
+                {"reap", kExample, "--state=signal.sigterm"},
+                "unknown state \"signal.sigterm\"; did you mean "
+                "signal.sigterm_default, or "},
+        BadCase{"UnknownStateNearNothing",
+                {"reap", kExample, "--state=%%%%"},
+                "unknown state \"%%%%\"; reapsim states lists them all"},
+        BadCase{"UnknownSignal",
+                {"reap", kExample, "--signal=HUP"},
+                "unknown signal \"HUP\"; expected KILL, TERM or none"},
+        BadCase{"SmallLettersForASignal",
+                {"reap", kExample, "--signal=None"},
+                "did you mean none?"},
+        BadCase{"StateAndSignal",
+                {"reap", kExample, "--state=live.running", "--signal=KILL"},
+                "--state and --signal are both given"},
+        BadCase{"StateAndHandler",
+                {"reap", kExample, "--state=live.running", "--handler"},
+                "--state and --handler are both given"},
+        BadCase{
+            "StateAndSharer",
+            {"reap", kExample, "--state=live.running", "--shared-with-live"},
+            "--state and --shared-with-live are both given"},
+        BadCase{"HandlerOfSigkill",
+                {"reap", kExample, "--handler"},
+                "SIGKILL cannot be handled"},
+        BadCase{"HandlerOfNothing",
+                {"reap", kExample, "--handler", "--signal=none"},
+                "no signal is sent"},
+        BadCase{"SharerAndSigterm",
+                {"reap", kExample, "--shared-with-live", "--signal=TERM"},
+                "--shared-with-live needs --signal=KILL"},
+        BadCase{"StateThatIsImpossibleThere",
+                {"reap", kExample, "--state=pidfd.thread_live",
+                 "--kernel=v5.15-rc1"},
+                "can't exist here with v5.15-rc1: pidfd_open() knows no "
+                "PIDFD_THREAD"},
+        BadCase{"NoSuchFile",
+                {"reap", "--smaps=cmd/testdata/none"},
+                "cmd/testdata/none: "},
+        BadCase{"PidThatIsNone", {"reap", "--pid=0"}, "names no process"},
+        BadCase{"PidThatIsGone",
+                {"reap", "--pid=999999999"},
+                "the process may have ended"}),
+    [](const ::testing::TestParamInfo<BadCase>& info) {
+      return info.param.test;
+    });
+
+// What is done to a good file, and what is then wrong where.
+struct BadFileCase {
+  const char* test;
+  std::string (*damage)(const std::string& text);
+  const char* message;
+};
+
+class BadFileTest : public ::testing::TestWithParam<BadFileCase> {};
+
+TEST_P(BadFileTest, IsToldWithFileLineAndColumn) {
+  const std::string path =
+      WriteTemp(absl::StrCat(GetParam().test, ".smaps"),
+                GetParam().damage(ReadText("cmd/testdata/example.smaps")));
+  const CommandResult result =
+      RunCommand({"reap", absl::StrCat("--smaps=", path)});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, MatchesRegex("reapsim: [^\n]*:[0-9]+:[0-9]+: "
+                                       "[^\n]*\n"));
+  EXPECT_THAT(result.err,
+              HasSubstr(absl::StrCat(path, ":", GetParam().message)));
+}
+
+std::string Replace(const std::string& text, const char* from, const char* to) {
+  const std::string changed = absl::StrReplaceAll(text, {{from, to}});
+  EXPECT_NE(changed, text);
+  return changed;
+}
+
+// A mapping has 20 lines: the second begins at line 21, the fourth at 61.
+INSTANTIATE_TEST_SUITE_P(
+    , BadFileTest,
+    ::testing::Values(
+        BadFileCase{"Empty", [](const std::string&) { return std::string(); },
+                    "1:1: the file is empty"},
+        BadFileCase{"Malformed",
+                    [](const std::string& text) {
+                      return Replace(text, "rw-s 00000000 00:01",
+                                     "rw-z 00000000 00:01");
+                    },
+                    "81:27: \"rw-z\""},
+        BadFileCase{"Truncated",
+                    [](const std::string& text) {
+                      return text.substr(0, text.find("[heap]") + 40);
+                    },
+                    "43:6: the file ends inside a line"},
+        BadFileCase{"Overlapping",
+                    [](const std::string& text) {
+                      return Replace(text, "00410000-00414000",
+                                     "0040f000-00413000");
+                    },
+                    "21:1: the mapping overlaps the one at line 1"},
+        BadFileCase{"AbsurdNumber",
+                    [](const std::string& text) {
+                      return Replace(text, "    2560 kB\nPss",
+                                     "99999999999999999999 kB\nPss");
+                    },
+                    "45:"},
+        BadFileCase{"AbsurdSize",
+                    [](const std::string& text) {
+                      return Replace(text, "Rss:                  20 kB",
+                                     "Rss:          4000000000 kB");
+                    },
+                    "185:"},
+        BadFileCase{"BeyondUserSpace",
+                    [](const std::string& text) {
+                      return Replace(text, "7ffe00030000-7ffe00032000",
+                                     "7fffffffe000-800000000000");
+                    },
+                    "201:1: the mapping includes the last page"}),
+    [](const ::testing::TestParamInfo<BadFileCase>& info) {
+      return info.param.test;
+    });
+
+// ---- Situations ------------------------------------------------------------
+
+struct SituationCase {
+  const char* test;
+  std::vector<std::string> flags;
+  const char* decided_by;
+  int ret;
+};
+
+class SituationTest : public ::testing::TestWithParam<SituationCase> {};
+
+TEST_P(SituationTest, DecidesTheAnswer) {
+  std::vector<std::string> args = {"reap", kExample};
+  args.insert(args.end(), GetParam().flags.begin(), GetParam().flags.end());
+  const nlohmann::json report = RunJson(args);
+  EXPECT_EQ(report["decided_by"], GetParam().decided_by);
+  EXPECT_EQ(report["return"], GetParam().ret);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , SituationTest,
+    ::testing::Values(
+        SituationCase{"KilledUnlessSaid", {}, "reaped", 0},
+        SituationCase{"Kill", {"--signal=KILL"}, "reaped", 0},
+        SituationCase{"Term", {"--signal=TERM"}, "reaped", 0},
+        SituationCase{"TermHandled",
+                      {"--signal=TERM", "--handler"},
+                      "not_freeing.not_exiting",
+                      -22},
+        SituationCase{
+            "Nothing", {"--signal=none"}, "not_freeing.not_exiting", -22},
+        SituationCase{"SharedWithLive",
+                      {"--shared-with-live"},
+                      "not_freeing.sharer_lives",
+                      -22},
+        SituationCase{"State", {"--state=gone.zombie"}, "no_mm", -3},
+        SituationCase{
+            "BeforeTheCallExisted", {"--kernel=5.10"}, "no_syscall", -38}),
+    [](const ::testing::TestParamInfo<SituationCase>& info) {
+      return info.param.test;
+    });
+
+// The JVM in a /proc of our own, with a set of signals that is not the default.
+Environment FakeProc(const std::string& name, const std::string& signals) {
+  const Environment environment{.proc = TempPath(name)};
+  std::filesystem::create_directories(environment.proc + "/42");
+  WriteTemp(name + "/42/status",
+            absl::StrCat("State:\tS (sleeping)\nTgid:\t42\nPid:\t42\n"
+                         "VmSize:\t   24 kB\nThreads:\t7\n",
+                         signals, "\n"));
+  WriteTemp(name + "/42/comm", "ja\x1bva\n");
+  WriteTemp(name + "/42/smaps", ReadText("tests/data/smaps/jvm.smaps"));
+  return environment;
+}
+
+TEST(SigtermTest, MeetsWhatTheRealProcessDoesAboutIt) {
+  // SIGTERM is signal 15: bit 14.
+  const struct {
+    const char* mask;
+    const char* note;
+  } kCases[] = {{"SigBlk:\t0000000000004000", "The process blocks SIGTERM"},
+                {"SigIgn:\t0000000000004000", "The process ignores SIGTERM"},
+                {"SigCgt:\t0000000000004000", "The process handles SIGTERM"}};
+  for (const auto& each : kCases) {
+    const CommandResult result = RunCommand(
+        {"reap", "--pid=42", "--signal=TERM"}, FakeProc("sigterm", each.mask));
+    EXPECT_THAT(result.out, HasSubstr(each.note));
+    EXPECT_THAT(result.out, HasSubstr("errno EINVAL"));
+  }
+  const CommandResult result =
+      RunCommand({"reap", "--pid=42", "--signal=TERM"},
+                 FakeProc("sigterm", "SigCgt:\t0000000000000000"));
+  EXPECT_THAT(result.out, HasSubstr("returns    0\n"));
+}
+
+TEST(PidTest, SaysWhatCouldNotBeReadAndWhatIsSimplified) {
+  const CommandResult result =
+      RunCommand({"reap", "--pid=42"}, FakeProc("notes", "SigCgt:\t0"));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("ja?va, pid 42, 174 mappings"));
+  EXPECT_THAT(result.out, HasSubstr("Which pages are there is not known"));
+  EXPECT_THAT(result.out, HasSubstr("It has 7 threads"));
+}
+
+TEST(PidTest, ReapsThisVeryProcess) {
+  const nlohmann::json report = RunJson({"reap", "--pid=self"});
+  EXPECT_EQ(report["return"], 0);
+  EXPECT_GT(report["before_kib"]["rss"], 1000);
+  EXPECT_EQ(report["after_kib"]["anon"], 0);
+}
+
+// ---- Output ----------------------------------------------------------------
+
+// Each of the sums is the sum over the mappings, and nothing appears or
+// vanishes.
+TEST(JsonTest, AddsUp) {
+  const nlohmann::json report = RunJson({"reap", kExample});
+  int64_t before = 0;
+  int64_t after = 0;
+  for (const auto& vma : report["vmas"]) {
+    before += vma["rss_before_kib"].get<int64_t>();
+    after += vma["rss_after_kib"].get<int64_t>();
+  }
+  EXPECT_EQ(report["before_kib"]["rss"], before);
+  EXPECT_EQ(report["after_kib"]["rss"], after);
+  for (const auto& [key, released] : report["released_kib"].items()) {
+    EXPECT_EQ(report["before_kib"][key].get<int64_t>() -
+                  report["after_kib"][key].get<int64_t>(),
+              released)
+        << key;
+  }
+}
+
+TEST(JsonTest, HasTheFieldsOfTheManualAndNoOthers) {
+  const nlohmann::json report = RunJson({"reap", kExample});
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : report.items()) keys.push_back(key);
+  // nlohmann::json sorts them.
+  EXPECT_THAT(keys, testing::ElementsAre(
+                        "after_kib", "before_kib", "decided_by", "errno",
+                        "kept", "kernel", "released_kib", "return", "vmas"));
+}
+
+TEST(JsonTest, ReplacesBytesThatAreNoUtf8) {
+  const std::string path = WriteTemp(
+      "latin1.smaps", Replace(ReadText("cmd/testdata/example.smaps"),
+                              "/usr/bin/example", "/usr/bin/ex\xe4mple"));
+  const nlohmann::json report = RunJson({"reap", "--smaps=" + path});
+  EXPECT_EQ(report["vmas"][0]["name"], "/usr/bin/ex\xef\xbf\xbdmple");
+}
+
+TEST(StatesTest, TellsWhatTheTableExpects) {
+  for (const bool newer : {false, true}) {
+    const std::string version = newer ? "v6.18" : "v5.15-rc1";
+    const nlohmann::json lines = RunJson({"states", "--kernel=" + version});
+    ASSERT_EQ(lines.size(), States().size());
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const State& state = States()[i];
+      const Expected& want = newer ? state.v6_18 : state.v5_15_rc1;
+      EXPECT_EQ(lines[i]["state"], state.id);
+      SCOPED_TRACE(state.id);
+      if (!want.reachable) {
+        EXPECT_EQ(lines[i]["effect"], "unreachable");
+        EXPECT_TRUE(lines[i]["return"].is_null());
+        EXPECT_TRUE(lines[i]["decided_by"].is_null());
+        continue;
+      }
+      EXPECT_EQ(lines[i]["effect"], EffectName(want.effect));
+      if (want.effect == Effect::kBroken) {
+        EXPECT_TRUE(lines[i]["return"].is_null());
+      } else {
+        EXPECT_EQ(lines[i]["return"], -want.ret);
+      }
+    }
+  }
+}
+
+TEST(RunTest, HelpsAndTellsItsVersion) {
+  for (const std::vector<std::string>& args :
+       std::vector<std::vector<std::string>>{{"help"},
+                                             {"--help"},
+                                             {"-h"},
+                                             {"reap", "--help"},
+                                             {"states", "-h"}}) {
+    const CommandResult result = RunCommand(args);
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_THAT(result.out, HasSubstr("reapsim reap (--smaps=FILE"));
+  }
+  EXPECT_THAT(RunCommand({"--version"}).out, MatchesRegex("reapsim [0-9.]+\n"));
+}
+
+TEST(RunTest, NamesTheRowAboutAnotherProcess) {
+  const CommandResult result =
+      RunCommand({"reap", kExample, "--state=memory.only_shared", "--vmas"});
+  EXPECT_THAT(result.out, HasSubstr("another process than the imported one"));
+  EXPECT_THAT(result.out, Not(HasSubstr("[heap]")));
+}
+
+}  // namespace
+}  // namespace reapsim

@@ -1,0 +1,207 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "import/placement.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace reapsim {
+namespace {
+
+constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kPageKib = 4;
+constexpr uint64_t kHugeBytes = uint64_t{2} << 20;
+constexpr uint64_t kHugeKib = 2048;
+constexpr uint64_t kAll = ~uint64_t{0};
+
+// [start, end), not empty.
+struct Range {
+  uint64_t start;
+  uint64_t end;
+};
+using Ranges = std::vector<Range>;  // by address, not overlapping
+
+uint64_t AlignUp(uint64_t x, uint64_t unit) {
+  return (x + unit - 1) / unit * unit;
+}
+uint64_t AlignDown(uint64_t x, uint64_t unit) { return x / unit * unit; }
+
+// What smaps counts, in pages; huge ones in huge pages.
+struct Counts {
+  uint64_t huge = 0;
+  uint64_t anon = 0;
+  uint64_t backing = 0;
+  uint64_t swap = 0;  // the process's or, if it has no room, the object's
+  uint64_t object_swap = 0;  // the object's only
+};
+
+Counts CountsOf(const SmapsVma& vma, VmaKind kind) {
+  const SmapsSizes& kib = vma.kib;
+  Counts counts;
+  if (kind == VmaKind::kHugetlb) {
+    counts.huge = (kib.shared_hugetlb + kib.private_hugetlb) / kHugeKib;
+    return counts;
+  }
+  counts.huge = kib.anon_huge_pages / kHugeKib;
+  counts.anon = (kib.anonymous - kib.anon_huge_pages) / kPageKib;
+  counts.backing = (kib.rss - kib.anonymous) / kPageKib;
+  const bool is_objects = kind == VmaKind::kShmem && vma.permissions.shared;
+  (is_objects ? counts.object_swap : counts.swap) = kib.swap / kPageKib;
+  return counts;
+}
+
+class Placer {
+ public:
+  Placer(const SmapsVma& vma, VmaKind kind, const VmaPages* pages)
+      : vma_(vma),
+        kind_(kind),
+        pages_(pages),
+        need_(CountsOf(vma, kind)),
+        free_{{vma.start, vma.end}} {}
+
+  bool Run(std::vector<FilledRun>* runs) {
+    if (pages_ != nullptr) PlaceByPagemap();
+    const Ranges anywhere = {{vma_.start, vma_.end}};
+    Take(anywhere, kHugeBytes, Filling::kHuge, &need_.huge);
+    if (need_.huge > 0) return false;
+    Take(anywhere, kPageBytes, Filling::kAnon, &need_.anon);
+    Take(anywhere, kPageBytes, Filling::kBacking, &need_.backing);
+    Take(anywhere, kPageBytes, Filling::kSwap, &need_.swap);
+    if (kind_ == VmaKind::kShmem)
+      need_.object_swap += std::exchange(need_.swap, 0);
+    SortRuns();
+    PlaceObjectSwap();
+    *runs = std::move(runs_);
+    return need_.anon + need_.backing + need_.swap + need_.object_swap == 0;
+  }
+
+ private:
+  // Gives up to *need units of what is free and in `where` to `filling`, lowest
+  // first.
+  void Take(const Ranges& where, uint64_t unit, Filling filling,
+            uint64_t* need) {
+    if (*need == 0 || where.empty()) return;
+    Ranges still_free;
+    size_t next = 0;
+    for (const Range& range : free_) {
+      uint64_t at = range.start;
+      while (*need > 0 && next < where.size() &&
+             where[next].start < range.end) {
+        const uint64_t from = AlignUp(std::max(at, where[next].start), unit);
+        const uint64_t to =
+            AlignDown(std::min(range.end, where[next].end), unit);
+        if (from < to) {
+          const uint64_t units = std::min(*need, (to - from) / unit);
+          *need -= units;
+          Add(from, units * unit / kPageBytes, filling);
+          if (at < from) still_free.push_back({at, from});
+          at = from + units * unit;
+        }
+        // The rest of it may reach into the next free range.
+        if (where[next].end > range.end) break;
+        next++;
+      }
+      if (at < range.end) still_free.push_back({at, range.end});
+    }
+    free_ = std::move(still_free);
+  }
+
+  void Add(uint64_t start, uint64_t pages, Filling filling) {
+    if (!runs_.empty() && runs_.back().end() == start &&
+        runs_.back().filling == filling) {
+      runs_.back().pages += pages;
+      return;
+    }
+    runs_.push_back({start, pages, filling});
+  }
+
+  // By address, neighbours of one kind joined.
+  void SortRuns() {
+    std::vector<FilledRun> unsorted = std::exchange(runs_, {});
+    std::sort(unsorted.begin(), unsorted.end(),
+              [](const FilledRun& a, const FilledRun& b) {
+                return a.start < b.start;
+              });
+    for (const FilledRun& run : unsorted) {
+      Add(run.start, run.pages, run.filling);
+    }
+  }
+
+  // Where pagemap has pages with all of `set` and none of `clear`.
+  Ranges Where(uint8_t set, uint8_t clear) const {
+    Ranges ranges;
+    for (const PageRun& run : pages_->runs) {
+      if ((run.flags & set) != set || (run.flags & clear) != 0) continue;
+      const uint64_t end = run.start + run.pages * kPageBytes;
+      if (!ranges.empty() && ranges.back().end == run.start) {
+        ranges.back().end = end;
+      } else {
+        ranges.push_back({run.start, end});
+      }
+    }
+    return ranges;
+  }
+
+  void PlaceByPagemap() {
+    const bool is_hugetlb = kind_ == VmaKind::kHugetlb;
+    const Ranges anon = Where(kPagePresent, is_hugetlb ? 0 : kPageFileOrShmem);
+    Take(anon, kHugeBytes, Filling::kHuge, &need_.huge);
+    if (is_hugetlb) return;
+    Take(Where(kPagePresent | kPageExclusive, kPageFileOrShmem), kPageBytes,
+         Filling::kAnon, &need_.anon);
+    Take(anon, kPageBytes, Filling::kAnon, &need_.anon);
+    Take(Where(kPagePresent | kPageFileOrShmem, 0), kPageBytes,
+         Filling::kBacking, &need_.backing);
+    Take(Where(kPageSwapped, kPageFileOrShmem), kPageBytes, Filling::kSwap,
+         &need_.swap);
+    // What a later step needs it can still take elsewhere, unless the mapping
+    // is full: then smaps and pagemap disagree, and smaps is right.
+    const uint64_t needed = need_.huge * (kHugeBytes / kPageBytes) +
+                            need_.anon + need_.backing + need_.swap;
+    if (needed > 0) return;
+    uint64_t all = kAll;
+    Take(Where(kPageGuard, kPagePresent), kPageBytes, Filling::kGuard, &all);
+    all = kAll;
+    if (kind_ == VmaKind::kAnonymous) {
+      Take(anon, kPageBytes, Filling::kZero, &all);
+    } else if (vma_.HasFlag("pf")) {
+      Take(anon, kPageBytes, Filling::kSpecial, &all);
+    }
+  }
+
+  // An object's page may be in swap below the process's own copy of it, but not
+  // where the process maps the object's page. REQUIRES: runs_ are sorted.
+  void PlaceObjectSwap() {
+    uint64_t at = vma_.start;
+    const size_t count = runs_.size();
+    for (size_t i = 0; i <= count && need_.object_swap > 0; ++i) {
+      if (i < count && runs_[i].filling != Filling::kBacking) continue;
+      const uint64_t end = i < count ? runs_[i].start : vma_.end;
+      const uint64_t pages =
+          std::min(need_.object_swap, (end - at) / kPageBytes);
+      if (pages > 0) runs_.push_back({at, pages, Filling::kObjectSwap});
+      need_.object_swap -= pages;
+      if (i < count) at = runs_[i].end();
+    }
+  }
+
+  const SmapsVma& vma_;
+  const VmaKind kind_;
+  const VmaPages* pages_;
+  Counts need_;
+  Ranges free_;
+  std::vector<FilledRun> runs_;
+};
+
+}  // namespace
+
+bool PlacePages(const SmapsVma& vma, VmaKind kind, const VmaPages* pages,
+                std::vector<FilledRun>* runs) {
+  const bool known = pages != nullptr && pages->known;
+  if (known && Placer(vma, kind, pages).Run(runs)) return true;
+  return Placer(vma, kind, nullptr).Run(runs);
+}
+
+}  // namespace reapsim

@@ -1,0 +1,40 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `reapsim states` tells: each state of a target, and what the call
+// answers and does there.
+#ifndef REAPSIM_REPORT_STATES_REPORT_H_
+#define REAPSIM_REPORT_STATES_REPORT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace reapsim {
+
+struct StateLine {
+  std::string state;  // id
+  int row = 0;        // in the semantics paper's table
+  std::string title;
+  // None: the state can't exist under this version, or the call does not come
+  // back.
+  std::optional<int64_t> ret;
+  std::string errno_name;  // empty: no error
+  std::string effect;
+  std::string decided_by;  // empty: nothing did
+};
+
+struct StatesReport {
+  std::string kernel_note;
+  std::vector<StateLine> lines;
+};
+
+std::string StatesText(const StatesReport& report);
+// A JSON array of objects: state, row, title, return, errno, effect,
+// decided_by.
+std::string StatesJson(const StatesReport& report);
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_REPORT_STATES_REPORT_H_
