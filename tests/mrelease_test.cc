@@ -21,6 +21,7 @@
 #include "syscall/fork.h"
 #include "syscall/kernel.h"
 #include "syscall/matchers.h"
+#include "syscall/pidfd.h"
 
 namespace reapsim {
 namespace {
@@ -162,6 +163,19 @@ TEST_P(MreleaseTest, AnswersAsTheKernelAndAsLibcDo) {
   const int64_t libc_success = success;
   EXPECT_EQ(libc_success, 0);
   EXPECT_EQ(errno, EXDEV) << "a success leaves errno alone";
+  ExpectCleanEnd(s());
+}
+
+// In v5.15-rc1 no pidfd_open() gives a thread's pidfd. The check is there.
+TEST_P(MreleaseTest, TakesAProcessNotAThread) {
+  k().engine().state()->differences.has_pidfd_thread = true;
+  Task& thread = Thread(s());
+  const SysResult fd = Caller().pidfd_open(thread.pid(), PIDFD_THREAD);
+  ASSERT_THAT(fd, SyscallSucceeds());
+  s().Kill(s().victim());
+  EXPECT_THAT(Caller().process_mrelease(static_cast<int>(fd.kernel()), 0),
+              SyscallFailsWithErrno(ESRCH));
+  EXPECT_THAT(Call(), SyscallSucceeds()) << "the same by the leader's pidfd";
   ExpectCleanEnd(s());
 }
 
@@ -499,7 +513,7 @@ TEST_P(MreleaseTest, AThreadStaysInMemoryWhileTheSearchStandsOnIt) {
   ExitThread(s(), first);
   k().RunUntilIdle();
   EXPECT_EQ(first.phase(), TaskPhase::kGone) << "no longer a thread";
-  EXPECT_TRUE(k().sched().task_slab.IsLive(raw)) << "freed under the search";
+  ASSERT_TRUE(k().sched().task_slab.IsLive(raw)) << "freed under the search";
   k().Release(s().caller());
   s().Finish(s().caller());
   EXPECT_EQ(s().outcome().ret.kernel(), -EINVAL);
@@ -573,7 +587,7 @@ TEST_P(MreleaseTest, AProcessStaysInMemoryWhileTheSearchStandsOnIt) {
   EXPECT_THAT(k().As(s().shell()).waitpid(passing.pid()), SyscallSucceeds());
   k().RunUntilIdle();
   EXPECT_EQ(passing.phase(), TaskPhase::kGone);
-  EXPECT_TRUE(k().sched().task_slab.IsLive(raw)) << "freed under the search";
+  ASSERT_TRUE(k().sched().task_slab.IsLive(raw)) << "freed under the search";
   for (Task* task : {&s().victim(), &sharer, &s().caller()}) {
     k().Release(*task);
   }
@@ -791,7 +805,8 @@ TEST_P(MreleaseTest, TakesWhatIsPrivateAndSparesTheRest) {
     ASSERT_EQ(before.size(), 3u);
     EXPECT_GT(before[1], 0u);
     s().Kill(victim.task);
-    EXPECT_THAT(Caller().process_mrelease(victim.fd, 0), SyscallSucceeds());
+    ASSERT_THAT(Caller().process_mrelease(victim.fd, 0), SyscallSucceeds())
+        << k().TakeVerdict().ToString();
     EXPECT_THAT(Resident(victim.task),
                 ElementsAre(0, kind.taken ? 0 : before[1], 0));
   }
