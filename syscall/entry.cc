@@ -35,14 +35,17 @@ void RunProgram(task_struct* task) {
 
 }  // namespace
 
-void exit_to_user_mode_loop() {
+bool exit_to_user_mode_loop() {
   task_struct* self = current();
+  bool handled = false;
   while (signal_pending(self)) {
     const bool taken = get_signal();
     // A worker has no handlers: it was told to end, and ends by itself, as
     // vhost's do (kernel/vhost_task.c).
     if (taken && (self->flags & PF_USER_WORKER) != 0) do_exit(0);
+    handled |= taken;
   }
+  return handled;
 }
 
 void TaskEntry(void* arg) {
@@ -52,7 +55,7 @@ void TaskEntry(void* arg) {
     do_exit(0);
   }
   for (;;) {
-    exit_to_user_mode_loop();
+    (void)exit_to_user_mode_loop();
     UserMode(task);
     // Signals go before the next call: a dying task makes none.
     if (!signal_pending(task)) RunProgram(task);

@@ -6,6 +6,11 @@
 #ifndef REAPSIM_SYSCALL_ENTRY_H_
 #define REAPSIM_SYSCALL_ENTRY_H_
 
+#include <cerrno>
+#include <cstdint>
+
+#include "sched/task.h"
+
 namespace reapsim {
 
 // Where every task's fiber begins. A kernel thread runs its function. A user
@@ -14,8 +19,24 @@ namespace reapsim {
 void TaskEntry(void* task);
 
 // What a task does before it may go back to user mode: sees to its signals, of
-// which some stop it and some end it. Returns only if it lives on.
-void exit_to_user_mode_loop();
+// which some stop it and some end it. Returns only if it lives on: whether one
+// of its handlers has run.
+bool exit_to_user_mode_loop();
+
+// Makes a system call, and makes it again where the kernel would: a call that
+// a signal cut short (-ERESTARTSYS, -ERESTARTNOINTR) starts anew once the
+// signal has been seen to, unless a handler ran for it: then it fails with
+// -EINTR (but for -ERESTARTNOINTR). Handlers are taken to be without
+// SA_RESTART.
+template <class Fn>
+int64_t RestartableCall(const Fn& fn) {
+  for (;;) {
+    const int64_t result = fn();
+    if (result != -ERESTARTSYS && result != -ERESTARTNOINTR) return result;
+    const bool handled = exit_to_user_mode_loop();
+    if (handled && result == -ERESTARTSYS) return -EINTR;
+  }
+}
 
 // The loop of the softirq task: expired timers, RCU callbacks.
 void SoftirqThread(void* unused);

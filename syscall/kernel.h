@@ -49,6 +49,7 @@
 #include "sched/engine.h"
 #include "sched/sched.h"
 #include "syscall/conservation.h"
+#include "syscall/entry.h"
 #include "syscall/result.h"
 #include "syscall/user.h"
 
@@ -312,7 +313,7 @@ void Kernel::PrepareCall(task_struct* task, Fn fn) {
     SyscallEnter();
     // Signals are seen to after the host has its result: it may want to look
     // at what the call did first.
-    NoteResult((*static_cast<Fn*>(p))());
+    NoteResult(RestartableCall(*static_cast<Fn*>(p)));
   };
 }
 

@@ -132,6 +132,56 @@ TEST(Kernel, AProgramEndsWithTheSignalThatKillsItsTask) {
   EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 
+// A parent waits for a child that does not end, and gets a signal.
+struct Interruption {
+  const char* name;
+  SigDisposition disposition;
+  bool eintr;
+};
+class InterruptedCallTest : public ::testing::TestWithParam<Interruption> {};
+
+TEST_P(InterruptedCallTest, FailsOnlyIfAHandlerRan) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  const pid_t child = static_cast<pid_t>(int64_t{k.As(parent).fork()});
+  EXPECT_THAT(k.As(parent).sigaction(SIGUSR1, GetParam().disposition),
+              SyscallSucceeds());
+  k.Begin(parent, [child](User user) { (void)user.waitpid(child); });
+  ASSERT_EQ(k.RunUntilBlocked(parent), Stepped::kBlocked);
+  EXPECT_THAT(k.As(k.init()).kill(parent.pid(), SIGUSR1), SyscallSucceeds());
+  (void)k.RunUntilBlocked(parent);
+  EXPECT_EQ(k.Done(parent), GetParam().eintr);
+  if (GetParam().eintr) {
+    EXPECT_THAT(k.Result(parent), SyscallFailsWithErrno(EINTR));
+  }
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+const Interruption kInterruptions[] = {
+    {"WithEintrAfterAHandler", SigDisposition::kHandler, true},
+    {"NotAtAllIfIgnored", SigDisposition::kIgnore, false},
+};
+INSTANTIATE_TEST_SUITE_P(, InterruptedCallTest,
+                         ::testing::ValuesIn(kInterruptions),
+                         [](const auto& info) { return info.param.name; });
+
+// SIGSTOP cuts the wait short, and SIGCONT starts the call anew.
+TEST(Kernel, StartsACallAnewAfterAStop) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  const pid_t child = static_cast<pid_t>(int64_t{k.As(parent).fork()});
+  k.Begin(parent, [child](User user) { (void)user.waitpid(child); });
+  (void)k.RunUntilBlocked(parent);
+  EXPECT_THAT(k.As(k.init()).kill(parent.pid(), SIGSTOP), SyscallSucceeds());
+  (void)k.RunUntilBlocked(parent);
+  EXPECT_EQ(parent.raw()->__state & __TASK_STOPPED, __TASK_STOPPED);
+  EXPECT_THAT(k.As(k.init()).kill(parent.pid(), SIGCONT), SyscallSucceeds());
+  EXPECT_THAT(k.As(k.init()).kill(child, SIGKILL), SyscallSucceeds());
+  EXPECT_EQ(k.Finish(parent), Stepped::kDone);
+  EXPECT_THAT(k.Result(parent), SyscallSucceedsWithValue(child));
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
 TEST(Kernel, LetsManyMachinesLiveInOneProcess) {
   Kernel a;
   Kernel b({.version = "v5.15-rc1"});

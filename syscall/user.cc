@@ -158,10 +158,10 @@ SysResult User::Do(Fn fn) {
   if (!OnFiber()) return kernel_->Call(task_, fn);
   REAP_CHECK(current() == task_, "user: a task makes another one's call");
   SyscallEnter();
-  const int64_t result = fn();
+  const int64_t result = RestartableCall(fn);
   NoteResult(result);
   // A program goes on in user mode only if no signal ends it here.
-  exit_to_user_mode_loop();
+  (void)exit_to_user_mode_loop();
   return SysResult(result);
 }
 
