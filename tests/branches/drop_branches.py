@@ -60,8 +60,9 @@ def bazel(scratch, tree, *arguments):
     """Runs Bazel in the copy; its standard output."""
     command = ("bazel", "--output_base=" + os.path.join(scratch, "output_base"),
                *arguments)
-    done = subprocess.run(command, cwd=tree, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, check=False)
     if done.returncode:
         sys.stderr.write(done.stderr)
         raise branch_rows.Error("bazel %s fails" % arguments[0])
@@ -83,8 +84,8 @@ def first_failure(program, number):
     try:
         done = subprocess.run(
             (program, "--gtest_fail_fast", "--gtest_color=no"),
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=HANGS, check=False)
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=HANGS, check=False)
         output, status = done.stdout.decode(errors="replace"), done.returncode
     except subprocess.TimeoutExpired as late:
         output, status = (late.stdout or b"").decode(errors="replace"), None
