@@ -57,9 +57,18 @@ int64_t MmCounter(const mm_struct* mm, int member) {
                                       : get_mm_counter(mm, member);
 }
 
-int64_t MmRss(const mm_struct* mm) {
-  return MmCounter(mm, MM_FILEPAGES) + MmCounter(mm, MM_ANONPAGES) +
-         MmCounter(mm, MM_SHMEMPAGES);
+// All of them, one after the other: each read is a visible step, and in which
+// order a compiler evaluates arguments and operands is its own affair.
+struct MmCounters {
+  int64_t file, anon, shmem, swap;
+};
+MmCounters ReadCounters(const mm_struct* mm) {
+  MmCounters counters;
+  counters.file = MmCounter(mm, MM_FILEPAGES);
+  counters.anon = MmCounter(mm, MM_ANONPAGES);
+  counters.shmem = MmCounter(mm, MM_SHMEMPAGES);
+  counters.swap = MmCounter(mm, MM_SWAPENTS);
+  return counters;
 }
 
 }  // namespace
@@ -97,8 +106,10 @@ int64_t oom_badness(task_struct* p,
     task_unlock(p);
     return INT64_MIN;
   }
-  int64_t points = MmRss(mm) + MmCounter(mm, MM_SWAPENTS) +
-                   mm->pgtables_bytes / static_cast<int64_t>(PAGE_SIZE);
+  const MmCounters counters = ReadCounters(mm);
+  const int64_t points = counters.file + counters.anon + counters.shmem +
+                         counters.swap +
+                         mm->pgtables_bytes / static_cast<int64_t>(PAGE_SIZE);
   task_unlock(p);
   return points + adj * (static_cast<int64_t>(totalpages) / 1000);
 }
@@ -212,11 +223,11 @@ bool oom_reap_task_mm(task_struct* tsk, mm_struct* mm) {
   trace_oom("start_task_reaping", "pid=%d", tsk->pid);
   const bool ret = __oom_reap_task_mm(mm);
   if (ret) {
+    const MmCounters left = ReadCounters(mm);
     pr_info(
         "oom_reaper: reaped process %d (%s), now anon-rss:%lukB, "
         "file-rss:%lukB, shmem-rss:%lukB",
-        tsk->pid, tsk->comm, K(MmCounter(mm, MM_ANONPAGES)),
-        K(MmCounter(mm, MM_FILEPAGES)), K(MmCounter(mm, MM_SHMEMPAGES)));
+        tsk->pid, tsk->comm, K(left.anon), K(left.file), K(left.shmem));
   }
   trace_oom("finish_task_reaping", "pid=%d", tsk->pid);
   mmap_read_unlock(mm);
@@ -329,12 +340,12 @@ void mark_oom_victim(task_struct* tsk) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   }
   atomic_inc(&oom().oom_victims);
   if (differences().mark_victim_has_fields) {
+    const MmCounters has = ReadCounters(mm);
     trace_oom("mark_victim",
               "pid=%d comm=%s total-vm=%lukB anon-rss=%lukB file-rss:%lukB "
               "shmem-rss:%lukB uid=%u pgtables=%lukB oom_score_adj=%hd",
               tsk->pid, tsk->comm, K(static_cast<int64_t>(mm->total_vm)),
-              K(MmCounter(mm, MM_ANONPAGES)), K(MmCounter(mm, MM_FILEPAGES)),
-              K(MmCounter(mm, MM_SHMEMPAGES)), tsk->uid,
+              K(has.anon), K(has.file), K(has.shmem), tsk->uid,
               static_cast<unsigned long>(mm->pgtables_bytes >> 10),
               tsk->signal->oom_score_adj);
   } else {
@@ -455,13 +466,13 @@ void __oom_kill_process(task_struct* victim,
   // reserves, and must not do so as a live program.
   (void)do_send_sig_info(SIGKILL, SEND_SIG_PRIV, victim, PIDTYPE_TGID);
   mark_oom_victim(victim);
+  const MmCounters has = ReadCounters(mm);
   pr_info(
       "%s: Killed process %d (%s) total-vm:%lukB, anon-rss:%lukB, "
       "file-rss:%lukB, shmem-rss:%lukB, UID:%u pgtables:%lukB "
       "oom_score_adj:%hd",
       message, victim->pid, victim->comm, K(static_cast<int64_t>(mm->total_vm)),
-      K(MmCounter(mm, MM_ANONPAGES)), K(MmCounter(mm, MM_FILEPAGES)),
-      K(MmCounter(mm, MM_SHMEMPAGES)), victim->uid,
+      K(has.anon), K(has.file), K(has.shmem), victim->uid,
       static_cast<unsigned long>(mm->pgtables_bytes >> 10),
       victim->signal->oom_score_adj);
   task_unlock(victim);

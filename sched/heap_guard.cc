@@ -44,6 +44,12 @@ void* operator new(std::size_t n, std::align_val_t a) {
 void* operator new[](std::size_t n, std::align_val_t a) {
   return reapsim::GuardedAlloc(n, static_cast<std::size_t>(a));
 }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  return reapsim::GuardedAlloc(n, 1);
+}
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
+  return reapsim::GuardedAlloc(n, 1);
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
