@@ -101,6 +101,10 @@ int64_t MapFile(MmapArgs args, int fd) {
   if (file->mapping != nullptr) {
     args.mapping = static_cast<address_space*>(file->mapping);
     args.file_writable = (file->f_mode & FMODE_WRITE) != 0;
+    // What hugetlbfs's own mmap does.
+    if (args.mapping->kind == address_space::kHugetlb) {
+      args.extra_vm_flags |= VM_HUGETLB;
+    }
     ret = vm_mmap(args);
   }
   fput(file);

@@ -149,6 +149,16 @@ TEST_P(ReapedMemoryTest, TheVictimsOwnSystemCallGetsEfaultNotZeroes) {
   EXPECT_EQ(victim_.raw()->program.result, -EFAULT);
 }
 
+// Private or shared, hugetlb memory is never walked.
+TEST_P(ReapedMemoryTest, HugetlbPagesAreKept) {
+  const int fd = static_cast<int>(int64_t{Victim().hugetlb_file(Pages(512))});
+  const SysResult huge = Victim().mmap(2_MiB, File(fd).Private());
+  EXPECT_THAT(huge, SyscallSucceeds());
+  EXPECT_THAT(Victim().store(huge.kernel(), kStored), SyscallSucceeds());
+  Reap();
+  EXPECT_THAT(Peek(huge.kernel()), SyscallSucceedsWithValue(kStored));
+}
+
 INSTANTIATE_TEST_SUITE_P(, ReapedMemoryTest,
                          ::testing::Values("v5.15-rc1", "v6.18"),
                          [](const auto& info) {
