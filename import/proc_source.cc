@@ -260,6 +260,18 @@ absl::Status NoMemory(const std::string& folder, const ProcStatus& status) {
       "; choose a process that has some"));
 }
 
+// The process may change its mappings while they are read, piece by piece, so
+// that the pieces do not fit together. Then it is read again, a few times.
+absl::StatusOr<SmapsFile> ReadSteadySmaps(const std::string& folder) {
+  constexpr int kTries = 5;
+  for (int tries = 1;; ++tries) {
+    const absl::StatusOr<std::string> text = ReadOf(folder, "smaps");
+    if (!text.ok()) return text.status();
+    absl::StatusOr<SmapsFile> smaps = ParseSmaps(*text, folder + "/smaps");
+    if (smaps.ok() || tries == kTries) return smaps;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<ProcProcess> ReadProcess(absl::string_view pid,
@@ -284,9 +296,7 @@ absl::StatusOr<ProcProcess> ReadProcess(absl::string_view pid,
   if (!comm.ok()) return comm.status();
   process.comm = std::string(absl::StripSuffix(*comm, "\n"));
 
-  const absl::StatusOr<std::string> smaps_text = ReadOf(folder, "smaps");
-  if (!smaps_text.ok()) return smaps_text.status();
-  absl::StatusOr<SmapsFile> smaps = ParseSmaps(*smaps_text, folder + "/smaps");
+  absl::StatusOr<SmapsFile> smaps = ReadSteadySmaps(folder);
   if (!smaps.ok()) return smaps.status();
   process.smaps = *std::move(smaps);
 

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "absl/cleanup/cleanup.h"
@@ -19,19 +20,23 @@
 namespace reapsim {
 namespace {
 
-// The kernel writes whole lines of smaps into the buffer of one read(): a large
-// one means that fewer of them see different moments.
 constexpr size_t kChunk = size_t{1} << 20;
 
 absl::StatusOr<std::string> ReadAll(int fd, const std::string& path) {
+  // All memory is taken before the first read(), as far as possible: a program
+  // that reads its own /proc/self/smaps, piece by piece, must not change its
+  // mappings between two pieces.
+  const std::unique_ptr<char[]> chunk(new char[kChunk]);
   std::string text;
+  text.reserve(kChunk);
   for (;;) {
-    const size_t used = text.size();
-    text.resize(used + kChunk);
-    const ssize_t got = read(fd, text.data() + used, kChunk);
-    if (got < 0 && errno != EINTR) return FileError(path, errno);
-    text.resize(used + (got < 0 ? 0 : static_cast<size_t>(got)));
+    const ssize_t got = read(fd, chunk.get(), kChunk);
     if (got == 0) return text;
+    if (got > 0) {
+      text.append(chunk.get(), static_cast<size_t>(got));
+    } else if (errno != EINTR) {
+      return FileError(path, errno);
+    }
   }
 }
 
