@@ -25,10 +25,11 @@ FLOORS = {
     "import": 4,
     "states": 4,
     "litmus": 4,
-    "cmd": 5,
-    "bench": 5,
-    "tests": 5,
-    "examples": 5,
+    "conform": 5,
+    "cmd": 6,
+    "bench": 6,
+    "tests": 6,
+    "examples": 6,
 }
 
 # Rooms in which the modelled machine lives.

@@ -1,0 +1,53 @@
+/* Copyright 2026 The reapsim Authors
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * How the harness tells a victim's tasks what to do: a memfd that both map
+ * shared, with a mailbox for each task. C, because the victim is a program
+ * without any library (conform/victim.c), so that its memory is what the
+ * harness makes of it, and little else.
+ */
+#ifndef REAPSIM_CONFORM_MAILBOX_H_
+#define REAPSIM_CONFORM_MAILBOX_H_
+
+#include <stdint.h>
+
+enum {
+  kMailboxes = 64,          /* tasks of one victim, in all its processes */
+  kMailboxFd = 3,           /* of the memfd, when the victim starts */
+  kScratchBytes = 64 << 10, /* strings and structs for system calls */
+};
+
+/* Where the victim maps the memfd. The scratch area follows the mailboxes. */
+#define MAILBOX_ADDRESS UINT64_C(0x100000000000)
+
+/* Mailbox::state, a futex. The harness moves kIdle and kDone to kTold, the
+ * task kTold to kDone. */
+enum MailboxState { kIdle, kTold, kDone };
+
+enum MailboxCommand {
+  /* args[0]: number; args[1] to args[6]: its arguments. */
+  kCommandSyscall = 1,
+  /* args: address, bytes, stride, 0 to read or 1 to write, value. Stores
+   * value + i * 8 …, or loads, one word at each stride. */
+  kCommandTouch,
+  /* args: flags of clone(2), top of the child's stack (0: the parent's, for a
+   * fork), index of the child's mailbox. The result is the child's tid. With
+   * CLONE_VFORK the command is done when the child execs or exits. */
+  kCommandClone,
+  /* Computes for ever, without a system call. */
+  kCommandSpin,
+};
+
+struct Mailbox {
+  uint32_t state; /* MailboxState */
+  uint32_t command;
+  uint64_t args[7];
+  int64_t result;
+};
+
+struct MailboxArea {
+  struct Mailbox box[kMailboxes];
+  char scratch[kScratchBytes];
+};
+
+#endif /* REAPSIM_CONFORM_MAILBOX_H_ */
