@@ -240,7 +240,8 @@ def read_tree(root):
             and not os.path.islink(os.path.join(directory, name)))
         for name in sorted(names):
             full = os.path.join(directory, name)
-            if os.path.islink(full) or name == "user.bazelrc":
+            # In a worktree .git is a file.
+            if os.path.islink(full) or name in (".git", "user.bazelrc"):
                 continue
             with open(full, "rb") as file:
                 content = file.read()
