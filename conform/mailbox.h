@@ -13,15 +13,21 @@
 
 enum {
   kMailboxes = 64,          /* tasks of one victim, in all its processes */
-  kMailboxFd = 3,           /* of the memfd, when the victim starts */
   kScratchBytes = 64 << 10, /* strings and structs for system calls */
+
+  /* Descriptors of a victim when it starts. */
+  kMailboxFd = 3, /* the memfd */
+  kProgramFd = 4, /* the program, to be executed anew */
+  kSocketFd = 5,  /* to the harness: each process says hello, and descriptors
+                   * come that way */
 };
 
 /* Where the victim maps the memfd. The scratch area follows the mailboxes. */
 #define MAILBOX_ADDRESS UINT64_C(0x100000000000)
 
 /* Mailbox::state, a futex. The harness moves kIdle and kDone to kTold, the
- * task kTold to kDone. */
+ * task kTold to kDone. A new task finds its box told, as if to report itself:
+ * the result is its tid. */
 enum MailboxState { kIdle, kTold, kDone };
 
 enum MailboxCommand {
@@ -34,8 +40,12 @@ enum MailboxCommand {
    * fork), index of the child's mailbox. The result is the child's tid. With
    * CLONE_VFORK the command is done when the child execs or exits. */
   kCommandClone,
-  /* Computes for ever, without a system call. */
+  /* Computes for ever, without a system call; done when it begins. */
   kCommandSpin,
+  /* args: descriptor, flags, number of calls: process_mrelease() again and
+   * again, until one of them does not fail with EINVAL. The result is what the
+   * last one returned. */
+  kCommandMrelease,
 };
 
 struct Mailbox {
@@ -47,6 +57,9 @@ struct Mailbox {
 
 struct MailboxArea {
   struct Mailbox box[kMailboxes];
+  /* For sigaction(2): a handler that does nothing, and what returns from it. */
+  uint64_t handler;
+  uint64_t restorer;
   char scratch[kScratchBytes];
 };
 
