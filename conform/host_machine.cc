@@ -286,8 +286,9 @@ void HostTask::Touch(uint64_t address, uint64_t bytes, uint64_t stride,
   (void)Finish();
 }
 
-void HostTask::BeginTouch(uint64_t address, bool write) {
-  Tell(kCommandTouch, {address, 1, 1, write ? 1U : 0U, 1});
+void HostTask::BeginTouch(uint64_t address, uint64_t bytes) {
+  constexpr uint64_t kPage = 4096;
+  Tell(kCommandTouch, {address, bytes, kPage, 1, 1});
 }
 
 void HostTask::Spin() {
@@ -310,16 +311,20 @@ HostTask& HostTask::CloneVm(uint64_t more_flags) {
 HostTask& HostTask::Vfork() {
   return Start(CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD);
 }
+HostTask& HostTask::CloneVmOnSharedStack() {
+  return Start(CLONE_VM | CLONE_PARENT | SIGCHLD, /*shared_stack=*/true);
+}
 HostTask& HostTask::Clone(uint64_t flags) { return Start(flags); }
 
-HostTask& HostTask::Start(uint64_t flags) {
+HostTask& HostTask::Start(uint64_t flags, bool shared_stack) {
   const bool thread = (flags & CLONE_THREAD) != 0;
   HostTask& child = machine_->AddTask(*victim_, thread ? process_ : nullptr);
   uint64_t stack = 0;
   if ((flags & CLONE_VM) != 0) {
     stack = static_cast<uint64_t>(
         Must(SYS_mmap, 0, kStackBytes, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS, static_cast<uint64_t>(-1)));
+             MAP_ANONYMOUS | (shared_stack ? MAP_SHARED : MAP_PRIVATE),
+             static_cast<uint64_t>(-1)));
     stack += kStackBytes;
   }
   if (!machine_->ok()) return child;

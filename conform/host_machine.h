@@ -76,8 +76,9 @@ class HostTask {
   // mode. A fault that can't be resolved ends the task.
   void Touch(uint64_t address, uint64_t bytes, uint64_t stride, bool write,
              uint64_t value = 1);
-  // The same where the task is not expected to come back: faults or waits.
-  void BeginTouch(uint64_t address, bool write);
+  // The same, writing to each page, where the task is not expected to come
+  // back.
+  void BeginTouch(uint64_t address, uint64_t bytes);
   // Computes for ever.
   void Spin();
   // Calls process_mrelease() `calls` times, or until it does not fail with
@@ -92,6 +93,8 @@ class HostTask {
   HostTask& Fork();
   HostTask& CloneVm(uint64_t more_flags = 0);
   HostTask& Vfork();
+  // CloneVm() with a stack that is shared memory.
+  HostTask& CloneVmOnSharedStack();
   // Another new process by clone(2) with these flags and nothing else: on a
   // copy of the stack, or with CLONE_VM on one of its own.
   HostTask& Clone(uint64_t flags);
@@ -117,7 +120,7 @@ class HostTask {
   friend class HostMachine;
   Mailbox& box() const;
   void Tell(uint32_t command, std::initializer_list<uint64_t> args);
-  HostTask& Start(uint64_t flags);
+  HostTask& Start(uint64_t flags, bool shared_stack = false);
   // Whether it has ended, or was never there.
   bool Ended() const;
 
