@@ -127,6 +127,12 @@ HostCgroup::HostCgroup(HostMachine& m, Kind kind) : m_(m), kind_(kind) {
     return;
   }
   path_ = path;
+  const char* file = FreezerFile();
+  const int fd = file == nullptr
+                     ? -1
+                     : m_.Own(open(absl::StrCat(path, "/", file).c_str(),
+                                   O_WRONLY | O_CLOEXEC));
+  m_.Spawn().BeginGuard(fd, Thawed(), path);
   // The last member may be a little on its way.
   m_.AfterEnd([path] {
     if (!WaitPatiently([&] { return rmdir(path.c_str()) == 0; })) {
@@ -161,17 +167,31 @@ void HostCgroup::WaitFor(absl::string_view file, absl::string_view text) {
 
 void HostCgroup::Freeze() {
   if (!m_.ok()) return;
-  const bool v1 = kind_ == Kind::kFreezerV1;
-  const std::string file =
-      absl::StrCat(path_, v1 ? "/freezer.state" : "/cgroup.freeze");
-  m_.BeforeEnd([=] { (void)WriteText(file, v1 ? "THAWED" : "0"); });
-  if (v1) {
+  const std::string file = absl::StrCat(path_, "/", FreezerFile());
+  m_.BeforeEnd([file, thawed = Thawed()] { (void)WriteText(file, thawed); });
+  if (kind_ == Kind::kFreezerV1) {
     Write("freezer.state", "FROZEN");
     WaitFor("freezer.state", "FROZEN");
   } else {
     Write("cgroup.freeze", "1");
     WaitFor("cgroup.events", "frozen 1");
   }
+}
+
+const char* HostCgroup::FreezerFile() const {
+  switch (kind_) {
+    case Kind::kFreezerV1:
+      return "freezer.state";
+    case Kind::kV2:
+      return "cgroup.freeze";
+    case Kind::kMemoryV1:
+      return nullptr;
+  }
+  return nullptr;
+}
+
+const char* HostCgroup::Thawed() const {
+  return kind_ == Kind::kFreezerV1 ? "THAWED" : "0";
 }
 
 void HostCgroup::LimitMemory(uint64_t bytes) {

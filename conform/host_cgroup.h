@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A cgroup of the machine's own, below the harness's own, for one victim. It
-// is removed with the machine.
+// is removed with the machine, or should the harness be killed, by a process
+// that is left behind for that.
 #ifndef REAPSIM_CONFORM_HOST_CGROUP_H_
 #define REAPSIM_CONFORM_HOST_CGROUP_H_
 
@@ -25,6 +26,7 @@ class HostCgroup {
   // Whether that hierarchy is mounted.
   static bool Mounted(Kind kind);
 
+  const std::string& path() const { return path_; }
   void Add(HostTask& task);  // the whole process
   // Writes to a file of the cgroup; whether it has one.
   void Write(absl::string_view file, absl::string_view text);
@@ -38,6 +40,10 @@ class HostCgroup {
   void LimitMemory(uint64_t bytes);
 
  private:
+  // The file that freezes and thaws, if it has one, and what thaws.
+  const char* FreezerFile() const;
+  const char* Thawed() const;
+
   HostMachine& m_;
   Kind kind_;
   std::string path_;

@@ -300,6 +300,26 @@ void HostTask::BeginMrelease(int pidfd, uint64_t calls) {
   Tell(kCommandMrelease, {static_cast<uint64_t>(pidfd), 0, calls});
 }
 
+void HostTask::BeginGuard(int fd, absl::string_view text,
+                          const std::string& directory) {
+  if (!machine_->ok()) return;
+  int pipe[2];
+  if (pipe2(pipe, O_CLOEXEC) != 0) {
+    machine_->Fail(ErrorOf(SYS_pipe2, -errno, "pipe2"));
+    return;
+  }
+  (void)machine_->Own(pipe[0]);
+  (void)machine_->Own(pipe[1]);
+  const auto their_pipe =
+      static_cast<uint64_t>(machine_->SendFd(*this, pipe[0]));
+  const auto their_file =
+      fd < 0 ? 0 : static_cast<uint64_t>(machine_->SendFd(*this, fd));
+  // It outlives the harness, if need be.
+  (void)Must(SYS_prctl, PR_SET_PDEATHSIG, 0);
+  Tell(kCommandGuard, {their_pipe, their_file, Text(text),
+                       fd < 0 ? 0 : text.size(), Text(directory)});
+}
+
 HostTask& HostTask::CloneThread() {
   return Start(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
                CLONE_THREAD | CLONE_SYSVSEM);
@@ -445,6 +465,8 @@ void ForbidCoreFiles() {
   const HostVictim& victim = *birth->victim;
   ResetSignals();
   ForbidCoreFiles();
+  // What is typed at the harness's terminal is for the harness.
+  (void)syscall(SYS_setsid);
   (void)syscall(SYS_personality, ADDR_NO_RANDOMIZE);
   (void)syscall(SYS_dup3, victim.memfd, kMailboxFd, 0);
   (void)syscall(SYS_dup3, victim.program, kProgramFd, 0);

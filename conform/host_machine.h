@@ -14,8 +14,9 @@
 //
 // It touches only processes that it started, and ends them all when it is
 // destroyed. Should the harness itself be killed, PTRACE_O_EXITKILL and
-// PR_SET_PDEATHSIG end them. No setting of the host is changed; the calling
-// process reaps orphaned descendants while a machine exists
+// PR_SET_PDEATHSIG end them, and cgroups are removed by a process that is left
+// behind for that (HostTask::BeginGuard()). No setting of the host is changed;
+// the calling process reaps orphaned descendants while a machine exists
 // (PR_SET_CHILD_SUBREAPER). A machine belongs to the thread that made it, which
 // is its victims' tracer.
 //
@@ -84,6 +85,11 @@ class HostTask {
   // Calls process_mrelease() `calls` times, or until it does not fail with
   // EINVAL. Only begun: see Finish().
   void BeginMrelease(int pidfd, uint64_t calls);
+
+  // Only begun, too: waits for the harness to end without having ended the
+  // machine; then writes `text` into the file `fd` (-1: none) and removes the
+  // directory as soon as it is empty.
+  void BeginGuard(int fd, absl::string_view text, const std::string& directory);
 
   // A thread (CLONE_THREAD and what belongs to it), a copy of the process
   // (fork), or a process with the same memory (CLONE_VM). All processes are

@@ -21,7 +21,7 @@
 #endif
 
 /* The kernel's values; its headers and those of C libraries do not mix. */
-enum { kProtRead = 1, kProtWrite = 2, kErrorEinval = 22 };
+enum { kProtRead = 1, kProtWrite = 2, kErrorEbusy = 16, kErrorEinval = 22 };
 
 static struct MailboxArea* Area(void) {
   return (struct MailboxArea*)MAILBOX_ADDRESS;
@@ -88,6 +88,18 @@ static int64_t Mrelease(const uint64_t* args) {
   return result;
 }
 
+static int64_t Guard(const uint64_t* args) {
+  char byte;
+  while (Call3(SYS_read, args[0], (uint64_t)&byte, 1) != 0) {
+  }
+  if (args[3] != 0) Call3(SYS_write, args[1], args[2], args[3]);
+  while (Call3(SYS_rmdir, args[4], 0, 0) == -kErrorEbusy) {
+    const uint64_t while_they_end[2] = {0, 1000 * 1000};
+    Call3(SYS_nanosleep, (uint64_t)while_they_end, 0, 0);
+  }
+  return Call3(SYS_exit_group, 0, 0, 0);
+}
+
 static int64_t Obey(const struct Mailbox* box) {
   const uint64_t* args = box->args;
   switch (box->command) {
@@ -101,6 +113,8 @@ static int64_t Obey(const struct Mailbox* box) {
       return Clone(args[0], args[1], args[2]);
     case kCommandMrelease:
       return Mrelease(args);
+    case kCommandGuard:
+      return Guard(args);
     default:
       return 0;
   }
