@@ -196,10 +196,11 @@ absl::StatusOr<ReapReport> PlayIt(const Source& source,
   KernelOptions machine{.version = version.requested};
   plan->EnlargeMachine(&machine);
   absl::Status imported;
+  const auto populate = [&](Kernel& k, Task& victim) {
+    imported.Update(plan->Apply(k, victim));
+  };
   const absl::StatusOr<Outcome> outcome =
-      Play(*situation.state, machine, [&](Kernel& k, Task& victim) {
-        imported.Update(plan->Apply(k, victim));
-      });
+      Play(*situation.state, machine, {.populate = populate});
   if (!imported.ok()) return imported;
   if (!outcome.ok()) return outcome.status();
   if (!outcome->called) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "conform/host_states.h"
 #include "import/proc_source.h"
+#include "mm/mm_types.h"
 #include "states/states.h"
 
 namespace reapsim {
@@ -25,7 +26,9 @@ struct VmaImage {
   uint64_t anonymous_kib = 0;
   uint64_t swap_kib = 0;
   uint64_t anon_huge_kib = 0;
-  // Present pages and markers, as pagemap shows them.
+  // Present pages and markers, as pagemap shows them. Not compared: whether a
+  // page is mapped elsewhere (others come and go), and whether a page of a file
+  // is mapped by a huge entry (the model has none).
   std::vector<PageRun> pages;
   bool operator==(const VmaImage&) const = default;
 };
@@ -38,21 +41,28 @@ struct MemoryImage {
 };
 
 struct Prediction {
-  int64_t ret = 0;  // 0 or -errno
-  bool has_memory = false;
-  MemoryImage before;  // what the import made of `before`
+  int64_t ret = 0;          // 0 or -errno
+  bool has_memory = false;  // the watched memory is there, before and after
+  MemoryImage before;       // what the import made of `before`
   MemoryImage after;
   std::string broken;  // a verdict of the model; empty: none
 };
 
-// Imports `before` into the victim of the row and plays it.
+// Plays the row with what was read as the memory of those it watches; null:
+// nobody looked at any. `version` is as in KernelOptions. Errors: pagemap could
+// not be read (kFailedPrecondition), what was read can't be imported, or the
+// row is out of reach in that version (kUnimplemented).
 absl::StatusOr<Prediction> Predict(const State& state,
                                    const std::string& version,
-                                   const ProcProcess& before);
+                                   const ProcProcess* before);
 
 MemoryImage ImageOf(const ProcProcess& process);
+// The same of a modelled address space, as the host that shows `host` would
+// show it.
+MemoryImage ImageOf(const mm_struct* mm, const ProcProcess& host);
 
-// In words, one line each, what differs; empty if host and model agree.
+// In words, one line each, what differs; empty if host and model agree. What
+// the import did not get right counts, too. REQUIRES: host.status is OK.
 std::vector<std::string> Compare(const HostOutcome& host,
                                  const Prediction& model);
 

@@ -211,7 +211,10 @@ class ImportPlan::Maker {
           vma.object_swap += run.pages;
           continue;
         case Filling::kZero:
+        case Filling::kHugeZero:
         case Filling::kGuard:
+        case Filling::kUffdWp:
+        case Filling::kPoison:
         case Filling::kSpecial:
           break;
       }
@@ -369,8 +372,14 @@ PopulateKind PopulateKindOf(Filling filling) {
       return PopulateKind::kSwap;
     case Filling::kZero:
       return PopulateKind::kZero;
+    case Filling::kHugeZero:
+      return PopulateKind::kHugeZero;
     case Filling::kGuard:
       return PopulateKind::kGuard;
+    case Filling::kUffdWp:
+      return PopulateKind::kUffdWp;
+    case Filling::kPoison:
+      return PopulateKind::kPoison;
     case Filling::kSpecial:
       return PopulateKind::kSpecial;
     case Filling::kObjectSwap:
@@ -386,8 +395,8 @@ bool FillVma(vm_area_struct* vma, const std::vector<FilledRun>& runs) {
       if (!SwapOutObject(vma, run)) return false;
       continue;
     }
-    if (PopulatePresent(vma, run.start, run.pages,
-                        PopulateKindOf(run.filling)) != run.pages) {
+    if (PopulatePresent(vma, run.start, run.pages, PopulateKindOf(run.filling),
+                        run.uffd_wp) != run.pages) {
       return false;
     }
   }

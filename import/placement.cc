@@ -4,6 +4,7 @@
 #include "import/placement.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -195,11 +196,101 @@ class Placer {
   std::vector<FilledRun> runs_;
 };
 
+// What pagemap says, if it says all.
+class ExactPlacer {
+ public:
+  ExactPlacer(const SmapsVma& vma, VmaKind kind) : vma_(vma), kind_(kind) {}
+
+  bool Run(const VmaPages& pages, std::vector<FilledRun>* runs) {
+    if (!pages.scanned && !pages.runs.empty()) return false;
+    swap_is_counted_ = vma_.kib.swap > 0;
+    for (const PageRun& run : Merged(pages.runs)) {
+      const FilledRun filled = FilledOf(run);
+      Count(filled);
+      runs_.push_back(filled);
+    }
+    if (!whole_ || !MatchesSmaps()) return false;
+    *runs = std::move(runs_);
+    return true;
+  }
+
+ private:
+  // Who else maps a page makes no difference here.
+  static std::vector<PageRun> Merged(const std::vector<PageRun>& runs) {
+    std::vector<PageRun> merged;
+    for (PageRun run : runs) {
+      run.flags &= static_cast<uint8_t>(~kPageExclusive);
+      if (!merged.empty() && merged.back().flags == run.flags &&
+          merged.back().start + merged.back().pages * kPageBytes == run.start) {
+        merged.back().pages += run.pages;
+      } else {
+        merged.push_back(run);
+      }
+    }
+    return merged;
+  }
+
+  FilledRun FilledOf(const PageRun& run) const {
+    FilledRun filled = {run.start, run.pages, KindOfRun(run)};
+    const bool is_marker = filled.filling == Filling::kGuard ||
+                           filled.filling == Filling::kUffdWp ||
+                           filled.filling == Filling::kPoison;
+    filled.uffd_wp = !is_marker && (run.flags & kPageUffdWp) != 0;
+    return filled;
+  }
+
+  Filling KindOfRun(const PageRun& run) const {
+    const auto has = [&run](uint8_t flag) { return (run.flags & flag) != 0; };
+    if (!has(kPagePresent)) {
+      if (has(kPageGuard)) return Filling::kGuard;
+      if (swap_is_counted_) return Filling::kSwap;
+      return has(kPageUffdWp) ? Filling::kUffdWp : Filling::kPoison;
+    }
+    if (kind_ == VmaKind::kHugetlb) return Filling::kHuge;
+    if (has(kPageZero)) {
+      return has(kPageHuge) ? Filling::kHugeZero : Filling::kZero;
+    }
+    if (has(kPageFileOrShmem)) return Filling::kBacking;
+    return has(kPageHuge) ? Filling::kHuge : Filling::kAnon;
+  }
+
+  void Count(const FilledRun& run) {
+    counted_[static_cast<int>(run.filling)] += run.pages * kPageKib;
+    if (run.filling == Filling::kHuge || run.filling == Filling::kHugeZero) {
+      whole_ &= run.start % kHugeBytes == 0 && run.end() % kHugeBytes == 0;
+    }
+  }
+
+  uint64_t Kib(Filling filling) const {
+    return counted_[static_cast<int>(filling)];
+  }
+
+  bool MatchesSmaps() const {
+    const SmapsSizes& kib = vma_.kib;
+    const uint64_t huge = Kib(Filling::kHuge);
+    if (kind_ == VmaKind::kHugetlb) {
+      return huge == kib.shared_hugetlb + kib.private_hugetlb;
+    }
+    const uint64_t anonymous = huge + Kib(Filling::kAnon);
+    return huge == kib.anon_huge_pages && anonymous == kib.anonymous &&
+           anonymous + Kib(Filling::kBacking) == kib.rss &&
+           Kib(Filling::kSwap) == kib.swap;
+  }
+
+  const SmapsVma& vma_;
+  const VmaKind kind_;
+  bool swap_is_counted_ = false;
+  bool whole_ = true;                             // huge pages are
+  std::array<uint64_t, kFillings> counted_ = {};  // KiB, by Filling
+  std::vector<FilledRun> runs_;
+};
+
 }  // namespace
 
 bool PlacePages(const SmapsVma& vma, VmaKind kind, const VmaPages* pages,
                 std::vector<FilledRun>* runs) {
   const bool known = pages != nullptr && pages->known;
+  if (known && ExactPlacer(vma, kind).Run(*pages, runs)) return true;
   if (known && Placer(vma, kind, pages).Run(runs)) return true;
   return Placer(vma, kind, nullptr).Run(runs);
 }

@@ -22,21 +22,31 @@ enum class Filling : uint8_t {
   kObjectSwap,  // pages of the shared memory in swap: no entries, and no part
                 // of the process's VmSwap
   kZero,        // the shared zero page: no part of RSS
+  kHugeZero,    // the huge zero page: no part of RSS
   kGuard,       // guard markers
+  kUffdWp,      // markers of userfaultfd's write protection
+  kPoison,      // markers of UFFDIO_POISON
   kSpecial,     // a device's frames: no part of RSS
 };
+inline constexpr int kFillings = 11;
 
 struct FilledRun {
   uint64_t start = 0;
   uint64_t pages = 0;
   Filling filling = Filling::kAnon;
+  bool uffd_wp = false;  // write-protected by userfaultfd; not of markers
 
   uint64_t end() const { return start + pages * 4096; }
   bool operator==(const FilledRun&) const = default;
 };
 
-// The rule. Into what is still free of the mapping go, each as many pages as
-// smaps counts and from the low end:
+// Where pagemap was scanned (VmaPages::scanned), and has as many pages of each
+// kind as smaps counts, it says all, and runs are what it says. Pages of files
+// and shared memory that huge entries map become small ones; entries in swap
+// that smaps does not count are markers.
+//
+// Elsewhere a rule decides. Into what is still free of the mapping go, each as
+// many pages as smaps counts and from the low end:
 //   1. huge pages (AnonHugePages, Shared_ and Private_Hugetlb), at places
 //      aligned to 2 MiB;
 //   2. anonymous pages (the rest of Anonymous);

@@ -45,7 +45,13 @@ std::vector<FilledRun> Placed(const SmapsVma& vma, VmaKind kind,
   return runs;
 }
 
-VmaPages Pages(std::vector<PageRun> runs) { return {true, std::move(runs)}; }
+VmaPages Pages(std::vector<PageRun> runs) {
+  return {.known = true, .runs = std::move(runs)};
+}
+// With what PAGEMAP_SCAN knows.
+VmaPages Scanned(std::vector<PageRun> runs) {
+  return {.known = true, .scanned = true, .runs = std::move(runs)};
+}
 
 TEST(PlacementTest, LeavesAnEmptyMappingEmpty) {
   EXPECT_THAT(Placed(Vma(8, {}), VmaKind::kAnonymous), IsEmpty());
@@ -168,6 +174,77 @@ TEST(PlacementTest, IgnoresAPagemapThatCouldNotBeRead) {
   EXPECT_THAT(
       Placed(Vma(8, {.rss = 4, .anonymous = 4}), VmaKind::kAnonymous, &unknown),
       ElementsAre(FilledRun{kBase, 1, Filling::kAnon}));
+}
+
+// A scanned pagemap says all: 512 pages mapped by one entry, a page of the huge
+// zero page's, and so on; who else maps a page makes no difference.
+TEST(PlacementTest, FollowsAScannedPagemapPageByPage) {
+  constexpr uint64_t kHuge = 0x200000;
+  constexpr uint64_t kAfter = kBase + 2 * kHuge;
+  const VmaPages pages = Scanned({
+      {kBase, 100, kPagePresent | kPageHuge},
+      {kBase + 100 * 0x1000, 412, kPagePresent | kPageHuge | kPageExclusive},
+      {kBase + kHuge, 512,
+       kPagePresent | kPageHuge | kPageZero | kPageFileOrShmem},
+      {kAfter, 1, kPagePresent},
+      {kAfter + 0x1000, 1, kPagePresent | kPageExclusive | kPageUffdWp},
+      {kAfter + 0x2000, 1, kPagePresent | kPageZero},
+      {kAfter + 0x3000, 1, kPagePresent | kPageFileOrShmem},
+      {kAfter + 0x4000, 1, kPageSwapped | kPageGuard},
+      {kAfter + 0x5000, 2, kPageSwapped | kPageUffdWp},
+      {kAfter + 0x7000, 1, kPageSwapped},
+  });
+  const SmapsVma vma =
+      Vma(2048, {.rss = 2060, .anonymous = 2056, .anon_huge_pages = 2048});
+  EXPECT_THAT(Placed(vma, VmaKind::kShmem, &pages),
+              ElementsAre(FilledRun{kBase, 512, Filling::kHuge},
+                          FilledRun{kBase + kHuge, 512, Filling::kHugeZero},
+                          FilledRun{kAfter, 1, Filling::kAnon},
+                          FilledRun{kAfter + 0x1000, 1, Filling::kAnon, true},
+                          FilledRun{kAfter + 0x2000, 1, Filling::kZero},
+                          FilledRun{kAfter + 0x3000, 1, Filling::kBacking},
+                          FilledRun{kAfter + 0x4000, 1, Filling::kGuard},
+                          FilledRun{kAfter + 0x5000, 2, Filling::kUffdWp},
+                          FilledRun{kAfter + 0x7000, 1, Filling::kPoison}));
+}
+
+// What is no page and counted by smaps is in swap.
+TEST(PlacementTest, TellsSwapFromMarkersBySmaps) {
+  const VmaPages pages =
+      Scanned({{kBase, 2, kPageSwapped | kPageUffdWp}, {kBase + 0x2000, 1, 2}});
+  EXPECT_THAT(Placed(Vma(8, {.swap = 12}), VmaKind::kAnonymous, &pages),
+              ElementsAre(FilledRun{kBase, 2, Filling::kSwap, true},
+                          FilledRun{kBase + 0x2000, 1, Filling::kSwap}));
+}
+
+// A file's page that a huge entry maps is one among others.
+TEST(PlacementTest, MapsPagesOfFilesByThemselves) {
+  const VmaPages pages =
+      Scanned({{kBase, 512, kPagePresent | kPageHuge | kPageFileOrShmem}});
+  EXPECT_THAT(Placed(Vma(512, {.rss = 2048}), VmaKind::kFile, &pages),
+              ElementsAre(FilledRun{kBase, 512, Filling::kBacking}));
+}
+
+// Smaps counts a page more than the scanned pagemap has, or half of a huge page
+// lies outside of the mapping: they were read at different times, and the rule
+// decides.
+TEST(PlacementTest, FollowsTheRuleWhereTheyDisagree) {
+  const VmaPages one = Scanned({{kBase + 0x1000, 1, kPagePresent}});
+  EXPECT_THAT(
+      Placed(Vma(8, {.rss = 8, .anonymous = 8}), VmaKind::kAnonymous, &one),
+      ElementsAre(FilledRun{kBase, 2, Filling::kAnon}));
+  const VmaPages half = Scanned({{kBase, 256, kPagePresent | kPageHuge}});
+  EXPECT_THAT(Placed(Vma(256, {.rss = 1024, .anonymous = 1024}),
+                     VmaKind::kAnonymous, &half),
+              ElementsAre(FilledRun{kBase, 256, Filling::kAnon}));
+}
+
+TEST(PlacementTest, KnowsHugetlbPagesByTheirMapping) {
+  const VmaPages pages =
+      Scanned({{kBase, 512, kPagePresent | kPageHuge | kPageFileOrShmem}});
+  EXPECT_THAT(
+      Placed(Vma(1024, {.private_hugetlb = 2048}), VmaKind::kHugetlb, &pages),
+      ElementsAre(FilledRun{kBase, 512, Filling::kHuge}));
 }
 
 // ---- VmaKind ---------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include "import/proc_source.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -199,6 +200,92 @@ absl::Status ReadVmaPages(int fd, const std::string& path, const SmapsVma& vma,
   return absl::OkStatus();
 }
 
+// ioctl(2) PAGEMAP_SCAN, which newer headers than ours declare. Source:
+// include/uapi/linux/fs.h.
+struct ScanRegion {
+  uint64_t start;
+  uint64_t end;
+  uint64_t categories;
+};
+struct ScanArguments {
+  uint64_t size;
+  uint64_t flags;
+  uint64_t start;
+  uint64_t end;
+  uint64_t walk_end;
+  uint64_t vec;
+  uint64_t vec_len;
+  uint64_t max_pages;
+  uint64_t category_inverted;
+  uint64_t category_mask;
+  uint64_t category_anyof_mask;
+  uint64_t return_mask;
+};
+constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArguments);
+constexpr uint64_t kScanZero = 1 << 5;
+constexpr uint64_t kScanHuge = 1 << 6;
+
+// Adds the flags of `marked`, runs by address, to the pages of `runs` that are
+// present.
+std::vector<PageRun> WithFlags(const std::vector<PageRun>& runs,
+                               const std::vector<PageRun>& marked) {
+  std::vector<PageRun> all;
+  size_t next = 0;
+  for (const PageRun& run : runs) {
+    const uint64_t end = run.start + run.pages * kPageBytes;
+    for (uint64_t at = run.start; at < end;) {
+      while (next < marked.size() &&
+             marked[next].start + marked[next].pages * kPageBytes <= at) {
+        ++next;
+      }
+      uint64_t until = end;
+      uint8_t flags = run.flags;
+      if (next < marked.size() && marked[next].start <= at) {
+        until =
+            std::min(end, marked[next].start + marked[next].pages * kPageBytes);
+        if ((flags & kPagePresent) != 0) flags |= marked[next].flags;
+      } else if (next < marked.size()) {
+        until = std::min(end, marked[next].start);
+      }
+      all.push_back({at, (until - at) / kPageBytes, flags});
+      at = until;
+    }
+  }
+  return all;
+}
+
+// Finds huge entries and zero pages; leaves pages.scanned false where the
+// kernel can't tell.
+void ScanVmaPages(int fd, const SmapsVma& vma, VmaPages& pages) {
+  constexpr size_t kRegionsAtOnce = 256;
+  ScanRegion regions[kRegionsAtOnce];
+  std::vector<PageRun> marked;
+  for (uint64_t at = vma.start; at < vma.end;) {
+    ScanArguments scan = {};
+    scan.size = sizeof(scan);
+    scan.start = at;
+    scan.end = vma.end;
+    scan.vec = reinterpret_cast<uintptr_t>(regions);
+    scan.vec_len = kRegionsAtOnce;
+    scan.category_anyof_mask = kScanZero | kScanHuge;
+    scan.return_mask = kScanZero | kScanHuge;
+    const int got = ioctl(fd, kPagemapScan, &scan);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 || scan.walk_end <= at) return;
+    for (int i = 0; i < got; ++i) {
+      const ScanRegion& region = regions[i];
+      uint8_t flags = 0;
+      if ((region.categories & kScanZero) != 0) flags |= kPageZero;
+      if ((region.categories & kScanHuge) != 0) flags |= kPageHuge;
+      marked.push_back(
+          {region.start, (region.end - region.start) / kPageBytes, flags});
+    }
+    at = scan.walk_end;
+  }
+  if (!marked.empty()) pages.runs = WithFlags(pages.runs, marked);
+  pages.scanned = true;
+}
+
 absl::Status ReadPagemap(const std::string& path, const SmapsFile& smaps,
                          std::vector<VmaPages>& pages) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -213,6 +300,7 @@ absl::Status ReadPagemap(const std::string& path, const SmapsFile& smaps,
       pages.assign(smaps.vmas.size(), VmaPages());
       return status;
     }
+    if (!pages[i].runs.empty()) ScanVmaPages(fd, smaps.vmas[i], pages[i]);
   }
   return absl::OkStatus();
 }

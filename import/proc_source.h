@@ -26,6 +26,9 @@ enum PageFlag : uint8_t {
   kPageExclusive = 1 << 3,    // Mapped nowhere else (4.2 on).
   kPageUffdWp = 1 << 4,       // Write-protected by userfaultfd (5.14 on).
   kPageGuard = 1 << 5,        // A guard region's marker (6.15 on).
+  // Only where VmaPages::scanned:
+  kPageHuge = 1 << 6,  // Mapped by a huge entry, or hugetlb.
+  kPageZero = 1 << 7,  // The zero page, small or huge.
 };
 
 // Pages in a row with the same flags.
@@ -42,6 +45,8 @@ struct VmaPages {
   // False if pagemap could not be read, or if the VMA is too large to look at
   // each page (over kMaxPagesRead): then nothing is known.
   bool known = false;
+  // Huge entries and zero pages are known, too (PAGEMAP_SCAN, 6.7 on).
+  bool scanned = false;
   std::vector<PageRun> runs;  // By address; what lies between has no entry.
 };
 

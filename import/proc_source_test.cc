@@ -254,6 +254,51 @@ TEST(ReadProcessTest, ReadsItself) {
   munmap(memory, 8 * kPage);
 }
 
+// What pagemap alone does not tell from other pages: the zero page, and huge
+// entries.
+TEST(ReadProcessTest, FindsZeroPagesAndHugePages) {
+  constexpr uint64_t kHuge = uint64_t{2} << 20;
+  char* memory =
+      static_cast<char*>(mmap(nullptr, 3 * kHuge, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(memory, MAP_FAILED);
+  ASSERT_EQ(madvise(memory, 3 * kHuge, MADV_NOHUGEPAGE), 0);
+  char* aligned = reinterpret_cast<char*>(
+      (reinterpret_cast<uint64_t>(memory) + kHuge) / kHuge * kHuge);
+  const uint64_t start = reinterpret_cast<uint64_t>(aligned);
+  volatile const char* first = aligned;
+  (void)*first;
+  aligned[kPage] = 'x';
+  // May fail: then there is a huge page less to be found.
+  (void)madvise(aligned + kHuge, kHuge, MADV_HUGEPAGE);
+  aligned[kHuge] = 'x';
+
+  const absl::StatusOr<ProcProcess> process = ReadProcess("self");
+  ASSERT_TRUE(process.ok()) << process.status();
+  uint64_t zero = 0;
+  uint64_t huge = 0;
+  uint64_t huge_kib = 0;
+  for (size_t i = 0; i < process->pages.size(); ++i) {
+    const SmapsVma& vma = process->smaps.vmas[i];
+    if (vma.end <= start || vma.start >= start + 2 * kHuge) continue;
+    if (!process->pages[i].scanned) GTEST_SKIP() << "no PAGEMAP_SCAN here";
+    huge_kib += vma.kib.anon_huge_pages;
+    for (const PageRun& run : process->pages[i].runs) {
+      EXPECT_EQ(
+          run.flags & ~(kPagePresent | kPageExclusive | kPageHuge | kPageZero),
+          0);
+      if ((run.flags & kPageZero) != 0) {
+        EXPECT_EQ(run.start, start);
+        zero += run.pages;
+      }
+      if ((run.flags & kPageHuge) != 0) huge += run.pages;
+    }
+  }
+  EXPECT_EQ(zero, 1u);
+  EXPECT_EQ(huge * (kPage >> 10), huge_kib);
+  munmap(memory, 3 * kHuge);
+}
+
 TEST(ReadProcessTest, FollowsAChildFromLifeToGone) {
   const pid_t child = fork();
   if (child == 0) {

@@ -291,4 +291,20 @@ bool map_huge_page(vm_area_struct* vma, uint64_t address,
   return empty;
 }
 
+bool map_huge_zero_page(vm_area_struct* vma,
+                        uint64_t address) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const pfn_t zero = get_huge_zero_page();
+  pte_t* pmd = pmd_alloc(vma->vm_mm, address);
+  if (zero == kNoPfn || pmd == nullptr) return false;
+  ptdesc* table = pgtable_alloc_one(vma->vm_mm, 1);
+  if (table == nullptr) return false;
+  spinlock_t* ptl = table_lock_of(pmd);
+  spin_lock(ptl);
+  const bool empty = pte_none(*pmd);
+  if (empty) set_huge_zero_folio(vma, pmd, zero, table);
+  spin_unlock(ptl);
+  if (!empty) pgtable_free(table);
+  return empty;
+}
+
 }  // namespace reapsim

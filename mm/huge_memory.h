@@ -49,6 +49,8 @@ void split_huge_pmd_address(vm_area_struct* vma, uint64_t address);
 // Installs a huge page that the caller has taken, without faulting. False if
 // no table is left, or something is there already.
 bool map_huge_page(vm_area_struct* vma, uint64_t address, pfn_t head);
+// The same with the huge zero page.
+bool map_huge_zero_page(vm_area_struct* vma, uint64_t address);
 
 }  // namespace reapsim
 

@@ -22,6 +22,7 @@ struct Population {
   vm_area_struct* vma;
   PopulateKind kind;
   pte_t anon_prot;
+  bool uffd_wp;
   int64_t rss[NR_MM_COUNTERS] = {};
 };
 
@@ -75,14 +76,24 @@ pte_t MakeEntry(Population* p, uint64_t address) {
     }
     case PopulateKind::kGuard:
       return make_pte_marker(PTE_MARKER_GUARD);
+    case PopulateKind::kUffdWp:
+      return make_pte_marker(PTE_MARKER_UFFD_WP);
+    case PopulateKind::kPoison:
+      return make_pte_marker(PTE_MARKER_POISONED);
     case PopulateKind::kSpecial:
       return pfn_pte(static_cast<pfn_t>(address >> PAGE_SHIFT),
                      p->anon_prot | _PAGE_SPECIAL);
     case PopulateKind::kHuge:
+    case PopulateKind::kHugeZero:
       break;
   }
   REAP_CHECK(false, "populate: kind");
   return 0;
+}
+
+// The entry, write-protected by userfaultfd.
+pte_t ProtectedEntry(pte_t entry) {
+  return pte_present(entry) ? pte_mkuffd_wp(entry) : entry | _PAGE_SWP_UFFD_WP;
 }
 
 // Fills one PTE table; returns the end of what was done.
@@ -97,7 +108,7 @@ uint64_t PopulateTable(Population* p, uint64_t address,
     REAP_CHECK(pte_none(*pte), "populate: something is there");
     const pte_t entry = MakeEntry(p, address);
     if (entry == 0) break;
-    *pte = entry;
+    *pte = p->uffd_wp ? ProtectedEntry(entry) : entry;
   }
   for (int member = 0; member < NR_MM_COUNTERS; ++member) {
     add_mm_counter(mm, member, p->rss[member]);
@@ -107,7 +118,11 @@ uint64_t PopulateTable(Population* p, uint64_t address,
   return address;
 }
 
-bool PopulateHuge(vm_area_struct* vma, uint64_t address) {
+bool PopulateHugeEntry(vm_area_struct* vma, uint64_t address,
+                       PopulateKind kind) {
+  if (kind == PopulateKind::kHugeZero) {
+    return map_huge_zero_page(vma, address);
+  }
   if ((vma->vm_flags & VM_HUGETLB) != 0) {
     return hugetlb_fault(vma, address, FAULT_FLAG_WRITE) == 0;
   }
@@ -118,17 +133,28 @@ bool PopulateHuge(vm_area_struct* vma, uint64_t address) {
   return false;
 }
 
+bool PopulateHuge(vm_area_struct* vma, uint64_t address, PopulateKind kind,
+                  bool uffd_wp) {
+  if (!PopulateHugeEntry(vma, address, kind)) return false;
+  if (uffd_wp) {
+    pte_t* pmd = pmd_offset_lockless(vma->vm_mm, address);
+    *pmd = pte_mkuffd_wp(*pmd);
+  }
+  return true;
+}
+
 }  // namespace
 
 uint64_t PopulatePresent(vm_area_struct* vma, uint64_t start, uint64_t npages,
-                         PopulateKind kind) {
+                         PopulateKind kind, bool uffd_wp) {
   const Geometry geo = geometry();
   const uint64_t end = start + npages * PAGE_SIZE;
   REAP_CHECK(start >= vma->vm_start && end <= vma->vm_end, "populate: range");
-  if (kind == PopulateKind::kHuge) {
+  if (kind == PopulateKind::kHuge || kind == PopulateKind::kHugeZero) {
     REAP_CHECK(((start | end) & ~geo.pmd_mask()) == 0, "populate: alignment");
     uint64_t at = start;
-    while (at != end && PopulateHuge(vma, at)) at += geo.pmd_size();
+    while (at != end && PopulateHuge(vma, at, kind, uffd_wp))
+      at += geo.pmd_size();
     return (at - start) >> PAGE_SHIFT;
   }
   if (kind == PopulateKind::kAnon || kind == PopulateKind::kSwap) {
@@ -138,7 +164,8 @@ uint64_t PopulatePresent(vm_area_struct* vma, uint64_t start, uint64_t npages,
                   .vma = vma,
                   .kind = kind,
                   .anon_prot = maybe_mkwrite(
-                      pte_mkdirty(pte_mkyoung(vm_page_prot(vma))), vma)};
+                      pte_mkdirty(pte_mkyoung(vm_page_prot(vma))), vma),
+                  .uffd_wp = uffd_wp};
   for (uint64_t at = start; at != end;) {
     const uint64_t next = geo.addr_end(at, end, 2);
     const uint64_t done = PopulateTable(&p, at, next);

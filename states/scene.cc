@@ -3,6 +3,7 @@
 
 #include "states/scene.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -47,34 +48,44 @@ void PopulateStandardVictim(Kernel& k, Task& victim) {
   (void)user.mlock(locked, pages(5));
 }
 
-Scene::Scene(std::unique_ptr<Kernel> kernel, Populate populate)
-    : kernel_(std::move(kernel)), populate_(std::move(populate)) {
-  if (populate_ == nullptr) populate_ = PopulateStandardVictim;
+Scene::Scene(std::unique_ptr<Kernel> kernel, SceneMemory memory)
+    : kernel_(std::move(kernel)), memory_(std::move(memory)) {
+  if (memory_.populate == nullptr) memory_.populate = PopulateStandardVictim;
   shell_ = &kernel_->Spawn("shell");
   caller_ = &kernel_->Spawn("lmkd");
   victim_ = &kernel_->Spawn("victim", {.parent = shell_});
-  populate_(*kernel_, *victim_);
+  GiveMemory(*victim_);
   fd_ = Open(*victim_);
 }
 
 absl::StatusOr<std::unique_ptr<Scene>> Scene::Create(
-    const KernelOptions& options, Populate populate) {
+    const KernelOptions& options, SceneMemory memory) {
   absl::StatusOr<std::unique_ptr<Kernel>> kernel = Kernel::Create(options);
   if (!kernel.ok()) return kernel.status();
   return std::unique_ptr<Scene>(
-      new Scene(*std::move(kernel), std::move(populate)));
+      new Scene(*std::move(kernel), std::move(memory)));
+}
+
+void Scene::GiveMemory(Task& task) {
+  memory_.populate(*kernel_, task);
+  populated_.push_back(NameOf(task.raw()->mm));
+}
+
+Scene::MmName Scene::NameOf(const mm_struct* mm) const {
+  return {mm, mm == nullptr ? 0 : kernel_->mm().mm_slab.GenerationOf(mm)};
 }
 
 Task& Scene::SpawnLikeVictim(const std::string& name) {
   Task& task = kernel_->Spawn(name, {.parent = shell_});
-  populate_(*kernel_, task);
+  GiveMemory(task);
   return task;
 }
 
 void Scene::Watch(Task& task) {
-  watched_ = task.raw()->mm;
-  watched_generation_ =
-      watched_ == nullptr ? 0 : kernel_->mm().mm_slab.GenerationOf(watched_);
+  watched_ = NameOf(task.raw()->mm);
+  const bool populated = std::find(populated_.begin(), populated_.end(),
+                                   watched_) != populated_.end();
+  if (memory_.live && task.has_mm() && !populated) GiveMemory(task);
 }
 
 int Scene::Open(Task& task, unsigned int flags) {
@@ -103,16 +114,18 @@ int64_t Scene::Must(const SysResult& result, const char* step) {
 }
 
 bool Scene::Watching() const {
+  const auto& [mm, generation] = watched_;
   auto& slab = kernel_->mm().mm_slab;
-  return watched_ != nullptr && slab.IsLive(watched_) &&
-         slab.GenerationOf(watched_) == watched_generation_;
+  return mm != nullptr && slab.IsLive(mm) &&
+         slab.GenerationOf(mm) == generation;
 }
 
 void Scene::NoteBefore() {
   outcome_.mm_before = Watching();
   if (!outcome_.mm_before) return;
-  outcome_.before = ReportMemory(watched_);
-  outcome_.unstable_before = Mm(watched_).unstable();
+  outcome_.before = ReportMemory(watched_.first);
+  if (memory_.live) outcome_.pages_before = ReportPagemap(watched_.first);
+  outcome_.unstable_before = Mm(watched_.first).unstable();
 }
 
 void Scene::NoteAfter(Task& task, const SysResult& ret) {
@@ -127,9 +140,10 @@ void Scene::NoteAfter(Task& task, const SysResult& ret) {
   outcome_.mm_after = Watching();
   // Once the world has broken, its memory says nothing.
   if (!outcome_.mm_after || outcome_.verdict) return;
-  outcome_.after = ReportMemory(watched_);
-  outcome_.unstable_after = Mm(watched_).unstable();
-  outcome_.oom_skip_after = Mm(watched_).oom_skip();
+  outcome_.after = ReportMemory(watched_.first);
+  if (memory_.live) outcome_.pages_after = ReportPagemap(watched_.first);
+  outcome_.unstable_after = Mm(watched_.first).unstable();
+  outcome_.oom_skip_after = Mm(watched_.first).oom_skip();
 }
 
 void Scene::CallAs(Task& task, int fd, unsigned int flags) {

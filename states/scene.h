@@ -12,11 +12,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "mm/mmu_notifier.h"
 #include "mm/oom_kill.h"
+#include "mm/pagemap.h"
 #include "mm/smaps.h"
 #include "sched/verdict.h"
 #include "syscall/kernel.h"
@@ -39,17 +41,26 @@ struct Outcome {
   bool unstable_before = false;
   bool unstable_after = false;
   bool oom_skip_after = false;
+  // With SceneMemory::live: what pagemap says, for each VMA of the reports.
+  std::vector<std::vector<PagemapRun>> pages_before;
+  std::vector<std::vector<PagemapRun>> pages_after;
+};
+
+// The memory of a scene's processes.
+struct SceneMemory {
+  // Fills a new victim's memory; null: the standard victim's.
+  std::function<void(Kernel&, Task&)> populate;
+  // `populate` makes what was read from a real process, to compare the outcome
+  // with that process: whoever the scene comes to watch is given that memory,
+  // too, and the outcome has the pages.
+  bool live = false;
 };
 
 class Scene {
  public:
-  // Fills a new victim's memory; runs as part of Victim().
-  using Populate = std::function<void(Kernel&, Task&)>;
-
-  // A machine of that version with the standard victim's memory, or with what
-  // `populate` makes.
+  // A machine of that version.
   static absl::StatusOr<std::unique_ptr<Scene>> Create(
-      const KernelOptions& options, Populate populate = nullptr);
+      const KernelOptions& options, SceneMemory memory = {});
 
   Kernel& k() { return *kernel_; }
   // Who calls process_mrelease(): a root process of its own.
@@ -77,7 +88,8 @@ class Scene {
   // A step that has to succeed for the state to be reached.
   int64_t Must(const SysResult& result, const char* step);
 
-  // Watches another address space than the victim's for the outcome.
+  // Watches another address space than the victim's for the outcome. The task
+  // must stand in user mode if it has memory.
   void Watch(Task& task);
 
   // A driver has a notifier on one of the victim's VMAs that are walked, the
@@ -98,20 +110,24 @@ class Scene {
   std::vector<std::string> Shutdown();
 
  private:
-  Scene(std::unique_ptr<Kernel> kernel, Populate populate);
+  Scene(std::unique_ptr<Kernel> kernel, SceneMemory memory);
   void NoteBefore();
   void NoteAfter(Task& task, const SysResult& ret);
   bool Watching() const;
+  void GiveMemory(Task& task);
+  // An mm and its generation: which one it is for good.
+  using MmName = std::pair<const mm_struct*, uint32_t>;
+  MmName NameOf(const mm_struct* mm) const;
 
   std::unique_ptr<Kernel> kernel_;
-  Populate populate_;
+  SceneMemory memory_;
   Task* shell_;
   Task* caller_;
   Task* victim_;
   int fd_ = -1;
   mmu_notifier* notifier_ = nullptr;
-  const mm_struct* watched_ = nullptr;
-  uint32_t watched_generation_ = 0;
+  MmName watched_ = {};
+  std::vector<MmName> populated_;
   Outcome outcome_;
 };
 

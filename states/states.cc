@@ -905,9 +905,9 @@ const State* FindState(const std::string& id) {
 }
 
 absl::StatusOr<Outcome> Play(const State& state, const KernelOptions& options,
-                             Scene::Populate populate) {
+                             SceneMemory memory) {
   absl::StatusOr<std::unique_ptr<Scene>> scene =
-      Scene::Create(options, std::move(populate));
+      Scene::Create(options, std::move(memory));
   if (!scene.ok()) return scene.status();
   state.play(**scene);
   return (*scene)->outcome();

@@ -61,10 +61,9 @@ const std::vector<State>& States();
 // The row with that id, or null.
 const State* FindState(const std::string& id);
 
-// Plays a row on a machine of that version, with the standard victim's memory
-// or with what `populate` makes.
+// Plays a row on a machine of that version.
 absl::StatusOr<Outcome> Play(const State& state, const KernelOptions& options,
-                             Scene::Populate populate = nullptr);
+                             SceneMemory memory = {});
 
 // The effect that an outcome shows.
 Effect EffectOf(const Outcome& outcome);
