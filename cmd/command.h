@@ -15,6 +15,7 @@
 namespace reapsim {
 
 inline constexpr int kExitOk = 0;
+inline constexpr int kExitFinding = 1;
 inline constexpr int kExitUsage = 2;  // bad usage, bad input, cannot write
 
 struct CommandResult {

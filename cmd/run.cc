@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cmd/arguments.h"
+#include "cmd/conform.h"
 #include "cmd/reap.h"
 #include "cmd/states.h"
 #include "report/text.h"
@@ -36,11 +37,17 @@ constexpr char kHelp[] =
         --json              for programs
   reapsim states [--kernel=VERSION] [--json]
       Every state of a target, and the answer there.
+  reapsim conform [--rows=GLOB,...] [--kernel=VERSION] [--json]
+      Does the kernel that runs here do what the model says? Starts processes
+      of its own, brings them into each state, with each kind of memory, makes
+      the call, and compares. Needs root.
+        --rows=GLOB,...     only these rows: memory.*,killed.running
+        --kernel=VERSION    the model's; else what uname -r says
   reapsim help, reapsim --version
 
   The defaults are --kernel=v6.18 and --signal=KILL. Exit status: 0, also when
-  the call's answer is an error; 2 for bad usage, bad input and output that
-  cannot be written.
+  the call's answer is an error; 1 if conform finds that host and model
+  disagree; 2 for bad usage, bad input and output that cannot be written.
 
   If process 1234 were killed now:         reapsim reap --pid=1234
   If the caller forgot to kill it first:   reapsim reap --pid=1234 --signal=none
@@ -63,9 +70,9 @@ CommandResult RunVersion(absl::Span<const std::string> /*args*/,
 }
 
 constexpr Command kCommands[] = {
-    {"reap", RunReap},         {"states", RunStates}, {"help", RunHelp},
-    {"--help", RunHelp},       {"-h", RunHelp},       {"version", RunVersion},
-    {"--version", RunVersion},
+    {"reap", RunReap},       {"states", RunStates},     {"conform", RunConform},
+    {"help", RunHelp},       {"--help", RunHelp},       {"-h", RunHelp},
+    {"version", RunVersion}, {"--version", RunVersion},
 };
 
 bool AsksForHelp(const std::string& arg) {
@@ -78,7 +85,7 @@ CommandResult RunCommand(absl::Span<const std::string> args,
                          const Environment& environment) {
   if (args.empty()) {
     return CommandResult::Fails(
-        "no command; expected reap or states, see reapsim help");
+        "no command; expected reap, states or conform, see reapsim help");
   }
   const auto command = std::find_if(
       std::begin(kCommands), std::end(kCommands),
@@ -89,7 +96,7 @@ CommandResult RunCommand(absl::Span<const std::string> args,
     const std::string nearest = DidYouMean(args.front(), names);
     return CommandResult::Fails(absl::StrCat(
         "unknown command \"", Tail(Printable(args.front()), 60), "\"",
-        nearest.empty() ? "; expected reap or states, see reapsim help"
+        nearest.empty() ? "; expected reap, states or conform, see reapsim help"
                         : nearest));
   }
   const absl::Span<const std::string> rest = args.subspan(1);

@@ -74,10 +74,10 @@ TEST_P(BadUsageTest, IsOneLineOnStandardErrorAndExitStatusTwo) {
 INSTANTIATE_TEST_SUITE_P(
     , BadUsageTest,
     ::testing::Values(
-        BadCase{"NoCommand", {}, "no command; expected reap or states"},
+        BadCase{"NoCommand", {}, "no command; expected reap, states or conform"},
         BadCase{"UnknownCommand",
                 {"frobnicate"},
-                "unknown command \"frobnicate\"; expected reap or states"},
+                "unknown command \"frobnicate\"; expected reap, states or conform"},
         BadCase{"NearCommand", {"state"}, "did you mean states?"},
         BadCase{"UnknownFlagOfReap", {"reap", "--jsn"}, "did you mean --json?"},
         BadCase{"UnknownFlagOfStates",

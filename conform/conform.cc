@@ -1,0 +1,139 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "conform/conform.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "base/check.h"
+#include "base/errno_names.h"
+#include "conform/host_states.h"
+#include "conform/predict.h"
+#include "conform/victim_memory.h"
+#include "states/states.h"
+
+namespace reapsim {
+namespace {
+
+using Agree = ConformLine::Agree;
+
+// How the victims of memory rows are killed and held.
+constexpr char kMemoryState[] = "killed.event_exit";
+constexpr char kMemoryPrefix[] = "memory.";
+constexpr char kEverything[] = "memory.everything";
+
+const HostState& HostStateOf(absl::string_view id) {
+  for (const HostState& state : HostStates()) {
+    if (id == state.id) return state;
+  }
+  REAP_CHECK(false, "conform: no such state on the host");
+  return HostStates().front();
+}
+
+const VictimKind* KindOf(absl::string_view row) {
+  for (const VictimKind& kind : VictimKinds()) {
+    if (row == absl::StrCat(kMemoryPrefix, kind.id)) return &kind;
+  }
+  return nullptr;
+}
+
+bool IsLack(const absl::Status& status) {
+  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
+}
+
+// All kinds that the host has, in one process.
+HostOutcome PlayEverything() {
+  std::vector<const VictimKind*> kinds;
+  for (const VictimKind& kind : VictimKinds()) {
+    if (kind.alone) continue;
+    HostMachine machine;
+    kind.make(machine.Spawn());
+    if (!IsLack(machine.status())) kinds.push_back(&kind);
+  }
+  return PlayOnHost(HostStateOf(kMemoryState), [&kinds](HostTask& task) {
+    for (const VictimKind* kind : kinds) kind->make(task);
+  });
+}
+
+struct PlayedRow {
+  const State* state;
+  HostOutcome host;
+};
+
+PlayedRow PlayRow(absl::string_view row) {
+  if (row == kEverything) return {FindState(kMemoryState), PlayEverything()};
+  const VictimKind* kind = KindOf(row);
+  if (kind != nullptr) {
+    return {FindState(kMemoryState),
+            PlayOnHost(HostStateOf(kMemoryState), kind->make)};
+  }
+  return {FindState(std::string(row)),
+          PlayOnHost(HostStateOf(row), MakeMixedMemory)};
+}
+
+std::string AnswerText(int64_t ret) {
+  return ret < 0 ? ErrnoName(static_cast<int>(-ret)) : absl::StrCat(ret);
+}
+
+std::vector<ConformRow>* MakeRows() {
+  auto* rows = new std::vector<ConformRow>;
+  for (const HostState& state : HostStates()) {
+    const State* modelled = FindState(state.id);
+    REAP_CHECK(modelled != nullptr, "conform: the model knows no such state");
+    rows->push_back({state.id, modelled->title});
+  }
+  for (const VictimKind& kind : VictimKinds()) {
+    rows->push_back({absl::StrCat(kMemoryPrefix, kind.id), kind.title});
+  }
+  rows->push_back({kEverything, "all of these in one process"});
+  return rows;
+}
+
+}  // namespace
+
+const std::vector<ConformRow>& ConformRows() {
+  static const std::vector<ConformRow>* rows = MakeRows();
+  return *rows;
+}
+
+ConformLine RunConformRow(const ConformRow& row, const std::string& version) {
+  ConformLine line{.state = row.id, .title = row.title};
+  const auto skip = [&line](const absl::Status& status) {
+    line.agree = Agree::kSkipped;
+    line.skipped = std::string(status.message());
+  };
+  const auto fail = [&line](absl::string_view where,
+                            const absl::Status& status) {
+    line.agree = Agree::kNo;
+    line.differs = {absl::StrCat(where, ": ", status.message())};
+  };
+  const PlayedRow play = PlayRow(row.id);
+  const absl::Status& status = play.host.status;
+  if (IsLack(status)) {
+    skip(status);
+    return line;
+  }
+  if (!status.ok()) {
+    fail("the host", status);
+    return line;
+  }
+  line.host = AnswerText(play.host.ret);
+  const absl::StatusOr<Prediction> model = Predict(
+      *play.state, version, play.host.has_memory ? &play.host.before : nullptr);
+  if (!model.ok()) {
+    fail("the model", model.status());
+    return line;
+  }
+  if (model->broken.empty()) line.model = AnswerText(model->ret);
+  line.differs = Compare(play.host, *model);
+  line.agree = line.differs.empty() ? Agree::kYes : Agree::kNo;
+  return line;
+}
+
+}  // namespace reapsim
