@@ -7,7 +7,6 @@
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -68,8 +67,9 @@ int64_t Now() {
   return now.tv_sec * kSecond + now.tv_nsec;
 }
 
-void Nap() {
-  const timespec time = {.tv_sec = 0, .tv_nsec = 200'000};
+// Not sched_yield(): on a busy host that gives away a whole time slice.
+void Nap(int64_t nanoseconds) {
+  const timespec time = {.tv_sec = 0, .tv_nsec = nanoseconds};
   (void)ppoll(nullptr, 0, &time, nullptr);
 }
 
@@ -153,14 +153,11 @@ size_t AreaBytes() {
 
 bool WaitPatiently(const std::function<bool()>& done) {
   const int64_t deadline = Now() + kPatience;
-  constexpr int kQuickTries = 20;
-  for (int tries = 0; !done(); ++tries) {
+  constexpr int64_t kShortest = 10'000;
+  constexpr int64_t kLongest = 1'000'000;
+  for (int64_t nap = kShortest; !done(); nap = std::min(2 * nap, kLongest)) {
     if (Now() > deadline) return false;
-    if (tries < kQuickTries) {
-      sched_yield();
-    } else {
-      Nap();
-    }
+    Nap(nap);
   }
   return true;
 }
