@@ -121,18 +121,16 @@ HostCgroup::HostCgroup(HostMachine& m, Kind kind) : m_(m), kind_(kind) {
   // One machine of a process at a time has such a cgroup.
   const std::string path =
       absl::StrCat(OwnDirectory(mount, kind), "/reapsim-", getpid());
+  const char* file = FreezerFile();
+  m_.Spawn().BeginGuard(file == nullptr ? "" : absl::StrCat(path, "/", file),
+                        Thawed(), path);
+  if (!m_.ok()) return;
   constexpr mode_t kMode = 0700;
   if (mkdir(path.c_str(), kMode) != 0) {
     (void)m_.Must(errno == EROFS ? -EPERM : -errno, path);
     return;
   }
   path_ = path;
-  const char* file = FreezerFile();
-  const int fd = file == nullptr
-                     ? -1
-                     : m_.Own(open(absl::StrCat(path, "/", file).c_str(),
-                                   O_WRONLY | O_CLOEXEC));
-  m_.Spawn().BeginGuard(fd, Thawed(), path);
   // The last member may be a little on its way.
   m_.AfterEnd([path] {
     if (!WaitPatiently([&] { return rmdir(path.c_str()) == 0; })) {

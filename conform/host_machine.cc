@@ -297,7 +297,7 @@ void HostTask::BeginMrelease(int pidfd, uint64_t calls) {
   Tell(kCommandMrelease, {static_cast<uint64_t>(pidfd), 0, calls});
 }
 
-void HostTask::BeginGuard(int fd, absl::string_view text,
+void HostTask::BeginGuard(const std::string& file, absl::string_view text,
                           const std::string& directory) {
   if (!machine_->ok()) return;
   int pipe[2];
@@ -309,12 +309,10 @@ void HostTask::BeginGuard(int fd, absl::string_view text,
   (void)machine_->Own(pipe[1]);
   const auto their_pipe =
       static_cast<uint64_t>(machine_->SendFd(*this, pipe[0]));
-  const auto their_file =
-      fd < 0 ? 0 : static_cast<uint64_t>(machine_->SendFd(*this, fd));
-  // It outlives the harness, if need be.
-  (void)Must(SYS_prctl, PR_SET_PDEATHSIG, 0);
-  Tell(kCommandGuard, {their_pipe, their_file, Text(text),
-                       fd < 0 ? 0 : text.size(), Text(directory)});
+  Tell(kCommandGuard, {their_pipe, file.empty() ? 0 : Text(file), Text(text),
+                       text.size(), Text(directory)});
+  // Only there does it no longer end with the harness.
+  machine_->WaitInCall(*this, SYS_read);
 }
 
 HostTask& HostTask::CloneThread() {

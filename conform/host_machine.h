@@ -87,9 +87,10 @@ class HostTask {
   void BeginMrelease(int pidfd, uint64_t calls);
 
   // Only begun, too: waits for the harness to end without having ended the
-  // machine; then writes `text` into the file `fd` (-1: none) and removes the
-  // directory as soon as it is empty.
-  void BeginGuard(int fd, absl::string_view text, const std::string& directory);
+  // machine; then writes `text` into the file ("": none) and removes the
+  // directory, if it is there, as soon as it is empty.
+  void BeginGuard(const std::string& file, absl::string_view text,
+                  const std::string& directory);
 
   // A thread (CLONE_THREAD and what belongs to it), a copy of the process
   // (fork), or a process with the same memory (CLONE_VM). All processes are

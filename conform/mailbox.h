@@ -46,10 +46,10 @@ enum MailboxCommand {
    * again, until one of them does not fail with EINVAL. The result is what the
    * last one returned. */
   kCommandMrelease,
-  /* args: descriptor of a pipe, file, text to write into it, its bytes (0: no
-   * file), address of a path. When nobody can write to the pipe any more, the
-   * harness has ended without having cleaned up: writes the text, removes the
-   * directory as soon as it is empty, and exits. */
+  /* args: descriptor of a pipe, path of a file (0: none), text to write into
+   * it, its bytes, path of a directory. When nobody can write to the pipe any
+   * more, the harness has ended without having cleaned up: writes the text,
+   * removes the directory as soon as it is empty, and exits. */
   kCommandGuard,
 };
 

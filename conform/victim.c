@@ -21,7 +21,19 @@
 #endif
 
 /* The kernel's values; its headers and those of C libraries do not mix. */
-enum { kProtRead = 1, kProtWrite = 2, kErrorEbusy = 16, kErrorEinval = 22 };
+enum {
+  kProtRead = 1,
+  kProtWrite = 2,
+  kOpenWriteOnly = 1,
+  kMsgPeek = 2,
+  kMsgDontwait = 0x40,
+  kMsgNosignal = 0x4000,
+  kErrorEbusy = 16,
+  kErrorEinval = 22,
+};
+
+/* Seconds after which an idle task looks whether it still has a harness. */
+enum { kIdleSeconds = 20 };
 
 static struct MailboxArea* Area(void) {
   return (struct MailboxArea*)MAILBOX_ADDRESS;
@@ -89,10 +101,15 @@ static int64_t Mrelease(const uint64_t* args) {
 }
 
 static int64_t Guard(const uint64_t* args) {
+  /* Outlives the harness. */
+  Call3(SYS_prctl, PR_SET_PDEATHSIG, 0, 0);
   char byte;
   while (Call3(SYS_read, args[0], (uint64_t)&byte, 1) != 0) {
   }
-  if (args[3] != 0) Call3(SYS_write, args[1], args[2], args[3]);
+  if (args[1] != 0) {
+    const int64_t fd = Call3(SYS_open, args[1], kOpenWriteOnly, 0);
+    Call3(SYS_write, (uint64_t)fd, args[2], args[3]);
+  }
   while (Call3(SYS_rmdir, args[4], 0, 0) == -kErrorEbusy) {
     const uint64_t while_they_end[2] = {0, 1000 * 1000};
     Call3(SYS_nanosleep, (uint64_t)while_they_end, 0, 0);
@@ -126,6 +143,22 @@ static void Report(struct Mailbox* box, int64_t result) {
   Call3(SYS_futex, (uint64_t)&box->state, FUTEX_WAKE, 1);
 }
 
+/* PR_SET_PDEATHSIG is forgotten when a process changes its user: a second look
+ * at the harness now and then. */
+static void WaitForOrder(struct Mailbox* box) {
+  const uint64_t patience[2] = {kIdleSeconds, 0};
+  char byte;
+  uint32_t state;
+  while ((state = __atomic_load_n(&box->state, __ATOMIC_ACQUIRE)) != kTold) {
+    Call(SYS_futex, (uint64_t)&box->state, FUTEX_WAIT, state,
+         (uint64_t)patience, 0, 0);
+    if (Call(SYS_recvfrom, kSocketFd, (uint64_t)&byte, 1,
+             kMsgPeek | kMsgDontwait, 0, 0) == 0) {
+      Call3(SYS_exit_group, 1, 0, 0);
+    }
+  }
+}
+
 /* Called from assembly. */
 __attribute__((noreturn, used)) void NewTask(uint64_t index) {
   struct Mailbox* box = &Area()->box[index];
@@ -133,15 +166,15 @@ __attribute__((noreturn, used)) void NewTask(uint64_t index) {
   if (tid == Call3(SYS_getpid, 0, 0, 0)) {
     Call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
     /* The harness sees from the sender's credentials which pid this process
-     * has in its own namespace. */
-    Call(SYS_sendto, kSocketFd, (uint64_t)box, 1, 0, 0, 0);
+     * has in its own namespace. If it has died before the line above, the
+     * socket has no other end. */
+    if (Call(SYS_sendto, kSocketFd, (uint64_t)box, 1, kMsgNosignal, 0, 0) < 0) {
+      Call3(SYS_exit_group, 1, 0, 0);
+    }
   }
   Report(box, tid);
   for (;;) {
-    uint32_t state;
-    while ((state = __atomic_load_n(&box->state, __ATOMIC_ACQUIRE)) != kTold) {
-      Call3(SYS_futex, (uint64_t)&box->state, FUTEX_WAIT, state);
-    }
+    WaitForOrder(box);
     const int spin = box->command == kCommandSpin;
     Report(box, Obey(box));
     while (spin) __asm__ volatile("pause");
