@@ -74,10 +74,17 @@ TEST_P(BadUsageTest, IsOneLineOnStandardErrorAndExitStatusTwo) {
 INSTANTIATE_TEST_SUITE_P(
     , BadUsageTest,
     ::testing::Values(
-        BadCase{"NoCommand", {}, "no command; expected reap, states or conform"},
-        BadCase{"UnknownCommand",
-                {"frobnicate"},
-                "unknown command \"frobnicate\"; expected reap, states or conform"},
+        BadCase{"ConformRowThatIsNone",
+                {"conform", "--rows=memory.thp,memory.tph"},
+                "--rows: no row is called \"memory.tph\"; did you mean"},
+        BadCase{"ConformKernelThatIsNone", {"conform", "--kernel=x"}, "x"},
+        BadCase{"ConformFlagThatIsNone", {"conform", "--row"}, "--rows"},
+        BadCase{
+            "NoCommand", {}, "no command; expected reap, states or conform"},
+        BadCase{
+            "UnknownCommand",
+            {"frobnicate"},
+            "unknown command \"frobnicate\"; expected reap, states or conform"},
         BadCase{"NearCommand", {"state"}, "did you mean states?"},
         BadCase{"UnknownFlagOfReap", {"reap", "--jsn"}, "did you mean --json?"},
         BadCase{"UnknownFlagOfStates",

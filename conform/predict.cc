@@ -205,7 +205,8 @@ class Comparison {
     if (host == model) return;
     const std::string name = NameOf(i);
     if (host.start != model.start || host.end != model.end) {
-      Say(when, ": ", name, ", in the model ", absl::Hex(model.start), "-",
+      Say(when, ": ", name, " is ", absl::Hex(host.start), "-",
+          absl::Hex(host.end), ", in the model ", absl::Hex(model.start), "-",
           absl::Hex(model.end));
       return;
     }

@@ -673,6 +673,9 @@ void unmap_page_range(mmu_gather* tlb, vm_area_struct* vma, uint64_t start,
              "unmap_page_range: range");
   SchedulePoint(Point::kZapVma, Access::kMark, NumberOf(vma));
   Charge(Cost::kVmaVisited, 1);
+  if ((vma->vm_flags & VM_PFNMAP) != 0) {
+    Invariant(!details.reaping, "S21: a reaper unmaps a PFN map");
+  }
   if ((vma->vm_flags & VM_HUGETLB) != 0) {
     Invariant(!details.reaping, "S21: a reaper unmaps a hugetlb VMA");
     __unmap_hugepage_range(tlb, vma, start, end);
