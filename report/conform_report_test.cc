@@ -52,7 +52,7 @@ TEST(ConformReportTest, TellsPeople) {
             "3 rows: 1 agree, 1 disagree, 1 skipped.\n");
 }
 
-constexpr char kJson[] = R"({
+constexpr char kJson[] = R"json({
   "host_kernel": "6.18.44",
   "model_kernel": "v6.18 is used",
   "skipped": null,
@@ -80,18 +80,18 @@ constexpr char kJson[] = R"({
     {
       "state": "memory.secret",
       "title": "memfd_secret(2)",
-               "host" : null,
-               "model" : null,
-               "agree" : null,
-               "differs" : [],
-               "skipped" : "system call 447: ENOSYS"
-}
+      "host": null,
+      "model": null,
+      "agree": null,
+      "differs": [],
+      "skipped": "system call 447: ENOSYS"
+    }
   ],
   "agreeing": 1,
   "disagreeing": 1,
   "skipped_rows": 1
-  }
-)";
+}
+)json";
 
 TEST(ConformReportTest, TellsPrograms) {
   EXPECT_EQ(ConformJson(Example()), kJson);

@@ -141,6 +141,18 @@ def run(rows, options, scratch):
     return bad
 
 
+def remove(scratch):
+    """Ends the copy's Bazel server, and removes everything."""
+    subprocess.run(
+        ("bazel", "--output_base=" + os.path.join(scratch, "output_base"),
+         "shutdown"),
+        cwd=os.path.join(scratch, "tree"), check=False,
+        stderr=subprocess.DEVNULL)
+    # Bazel's outputs are read-only.
+    subprocess.run(("chmod", "-R", "u+w", scratch), check=False)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="ID", help="only this row")
@@ -159,14 +171,7 @@ def main():
         return 2
     finally:
         if not options.scratch:
-            subprocess.run(
-                ("bazel", "--output_base=" + os.path.join(
-                    scratch, "output_base"), "shutdown"),
-                cwd=os.path.join(scratch, "tree"), check=False,
-                stderr=subprocess.DEVNULL)
-            # Bazel's outputs are read-only.
-            subprocess.run(("chmod", "-R", "u+w", scratch), check=False)
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove(scratch)
 
 
 if __name__ == "__main__":
