@@ -41,7 +41,7 @@ constexpr char kHelp[] =
       Does the kernel that runs here do what the model says? Starts processes
       of its own, brings them into each state, with each kind of memory, makes
       the call, and compares. Needs root.
-        --rows=GLOB,...     only these rows: memory.*,killed.running
+        --rows=GLOB,...     only these rows: kind.*,killed.running
         --kernel=VERSION    the model's; else what uname -r says
   reapsim help, reapsim --version
 

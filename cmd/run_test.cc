@@ -75,8 +75,8 @@ INSTANTIATE_TEST_SUITE_P(
     , BadUsageTest,
     ::testing::Values(
         BadCase{"ConformRowThatIsNone",
-                {"conform", "--rows=memory.thp,memory.tph"},
-                "--rows: no row is called \"memory.tph\"; did you mean"},
+                {"conform", "--rows=kind.thp,kind.tph"},
+                "--rows: no row is called \"kind.tph\"; did you mean"},
         BadCase{"ConformKernelThatIsNone", {"conform", "--kernel=x"}, "x"},
         BadCase{"ConformFlagThatIsNone", {"conform", "--row"}, "--rows"},
         BadCase{

@@ -23,10 +23,10 @@ namespace {
 
 using Agree = ConformLine::Agree;
 
-// How the victims of memory rows are killed and held.
-constexpr char kMemoryState[] = "killed.event_exit";
-constexpr char kMemoryPrefix[] = "memory.";
-constexpr char kEverything[] = "memory.everything";
+// How the victims with one kind of memory are killed and held.
+constexpr char kKindState[] = "killed.event_exit";
+constexpr char kKindPrefix[] = "kind.";
+constexpr char kEverything[] = "kind.everything";
 
 const HostState& HostStateOf(absl::string_view id) {
   for (const HostState& state : HostStates()) {
@@ -38,7 +38,7 @@ const HostState& HostStateOf(absl::string_view id) {
 
 const VictimKind* KindOf(absl::string_view row) {
   for (const VictimKind& kind : VictimKinds()) {
-    if (row == absl::StrCat(kMemoryPrefix, kind.id)) return &kind;
+    if (row == absl::StrCat(kKindPrefix, kind.id)) return &kind;
   }
   return nullptr;
 }
@@ -56,7 +56,7 @@ HostOutcome PlayEverything() {
     kind.make(machine.Spawn());
     if (!IsLack(machine.status())) kinds.push_back(&kind);
   }
-  return PlayOnHost(HostStateOf(kMemoryState), [&kinds](HostTask& task) {
+  return PlayOnHost(HostStateOf(kKindState), [&kinds](HostTask& task) {
     for (const VictimKind* kind : kinds) kind->make(task);
   });
 }
@@ -67,11 +67,11 @@ struct PlayedRow {
 };
 
 PlayedRow PlayRow(absl::string_view row) {
-  if (row == kEverything) return {FindState(kMemoryState), PlayEverything()};
+  if (row == kEverything) return {FindState(kKindState), PlayEverything()};
   const VictimKind* kind = KindOf(row);
   if (kind != nullptr) {
-    return {FindState(kMemoryState),
-            PlayOnHost(HostStateOf(kMemoryState), kind->make)};
+    return {FindState(kKindState),
+            PlayOnHost(HostStateOf(kKindState), kind->make)};
   }
   return {FindState(std::string(row)),
           PlayOnHost(HostStateOf(row), MakeMixedMemory)};
@@ -89,7 +89,7 @@ std::vector<ConformRow>* MakeRows() {
     rows->push_back({state.id, modelled->title});
   }
   for (const VictimKind& kind : VictimKinds()) {
-    rows->push_back({absl::StrCat(kMemoryPrefix, kind.id), kind.title});
+    rows->push_back({absl::StrCat(kKindPrefix, kind.id), kind.title});
   }
   rows->push_back({kEverything, "all of these in one process"});
   return rows;

@@ -15,7 +15,7 @@
 namespace reapsim {
 
 struct ConformRow {
-  std::string id;  // of states/states.h, or "memory." and a VictimKind's
+  std::string id;  // of states/states.h, or "kind." and a VictimKind's
   std::string title;
 };
 

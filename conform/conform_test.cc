@@ -24,7 +24,7 @@ TEST(ConformRowsTest, AreManyAndDifferent) {
   for (const ConformRow& row : ConformRows()) {
     EXPECT_TRUE(ids.insert(row.id).second) << row.id;
     EXPECT_FALSE(row.title.empty()) << row.id;
-    if (!absl::StartsWith(row.id, "memory.")) ++states;
+    if (!absl::StartsWith(row.id, "kind.")) ++states;
   }
   EXPECT_GE(states, 60);
 }

@@ -18,13 +18,13 @@ ConformReport Example() {
        .title = "a live process",
        .host = "EINVAL",
        .model = "EINVAL"},
-      {.state = "memory.thp",
+      {.state = "kind.thp",
        .title = "huge pages",
        .host = "0",
        .model = "0",
        .agree = Agree::kNo,
        .differs = {"VmPTE changes by -4 KiB, in the model by 0 KiB"}},
-      {.state = "memory.secret",
+      {.state = "kind.secret",
        .title = "memfd_secret(2)",
        .agree = Agree::kSkipped,
        .skipped = "system call 447: ENOSYS"},
@@ -38,15 +38,15 @@ TEST(ConformReportTest, TellsPeople) {
             "kernel v6.18\n"
             "is used.\n"
             "\n"
-            "state          host    model   agree\n"
-            "live.running   EINVAL  EINVAL  yes\n"
-            "memory.thp     0       0       NO\n"
-            "memory.secret  -       -       skipped\n"
+            "state         host    model   agree\n"
+            "live.running  EINVAL  EINVAL  yes\n"
+            "kind.thp      0       0       NO\n"
+            "kind.secret   -       -       skipped\n"
             "\n"
-            "memory.thp (huge pages)\n"
+            "kind.thp (huge pages)\n"
             "  VmPTE changes by -4 KiB, in the model by 0 KiB\n"
             "\n"
-            "memory.secret (memfd_secret(2))\n"
+            "kind.secret (memfd_secret(2))\n"
             "  skipped: system call 447: ENOSYS\n"
             "\n"
             "3 rows: 1 agree, 1 disagree, 1 skipped.\n");
@@ -67,7 +67,7 @@ constexpr char kJson[] = R"json({
       "skipped": null
     },
     {
-      "state": "memory.thp",
+      "state": "kind.thp",
       "title": "huge pages",
       "host": "0",
       "model": "0",
@@ -78,7 +78,7 @@ constexpr char kJson[] = R"json({
       "skipped": null
     },
     {
-      "state": "memory.secret",
+      "state": "kind.secret",
       "title": "memfd_secret(2)",
       "host": null,
       "model": null,

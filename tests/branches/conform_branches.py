@@ -28,8 +28,8 @@ FUNCTIONS = ("find_lock_task_mm", "process_shares_mm", "__oom_reap_task_mm",
 # Tried first, since they tell most in the least time; then all.
 FIRST = ",".join((
     "killed.event_exit", "live.running", "gone.zombie", "signal.sigterm_*",
-    "coredump.*", "exit.*", "sharers.*", "oom.victim_*", "memory.vdso",
-    "memory.hugetlb", "memory.file_shared*", "memory.memfd_private"))
+    "coredump.*", "exit.*", "sharers.*", "oom.victim_*", "kind.vdso",
+    "kind.hugetlb", "kind.file_shared*", "kind.memfd_private"))
 # In seconds. Longer is too late.
 LIMIT = 60
 
