@@ -132,6 +132,8 @@ constexpr DifferenceField kFields[] = {
     Field<&D::madvise_reclaims_empty_tables>("madvise_reclaims_empty_tables"),
     Field<&D::rss_percpu>("rss_percpu"),
     Field<&D::per_vma_lock>("per_vma_lock"),
+    Field<&D::stack_grows_under_write_lock>("stack_grows_under_write_lock"),
+    Field<&D::madvise_locks_vma>("madvise_locks_vma"),
     Field<&D::use_pf_oom_killer>("use_pf_oom_killer"),
     Field<&D::oom_ignores_zero_gfp_mask>("oom_ignores_zero_gfp_mask"),
     Field<&D::oom_reaper_delayed>("oom_reaper_delayed"),
@@ -468,6 +470,18 @@ constexpr DifferenceRow kRows[] = {
         {"", "mm: replace vm_lock and detached flag with a reference count",
          "S"},
         "The same, by a reference count instead of a rw-semaphore"),
+    Since<&D::stack_grows_under_write_lock>(
+        "stack_grows_under_write_lock", Merged(6, 5),
+        {"8d7071af8907",
+         "mm: always expand the stack with the mmap write lock held", "S M"},
+        "A fault below a stack takes mmap_lock for writing, killably; before, "
+        "for reading. So munmap() always downgrades; before, not below a stack "
+        "(with e4bd84c069f2)"),
+    Since<&D::madvise_locks_vma>(
+        "madvise_locks_vma", Merged(6, 17),
+        {"", "mm: use per_vma lock for MADV_DONTNEED", "S"},
+        "MADV_DONTNEED, MADV_DONTNEED_LOCKED and MADV_FREE of a range in one "
+        "VMA need no mmap_lock"),
 
     // The OOM killer and its reaper.
     Until<&D::use_pf_oom_killer>(

@@ -106,6 +106,8 @@ struct Differences {
   bool madvise_reclaims_empty_tables;  // MADV_DONTNEED frees empty PTE tables.
   bool rss_percpu;                     // rss_stat in per-CPU counters.
   PerVmaLock per_vma_lock;
+  bool stack_grows_under_write_lock;  // And munmap() downgrades below one.
+  bool madvise_locks_vma;  // MADV_DONTNEED and MADV_FREE of a single VMA.
 
   // The OOM killer and its reaper.
   bool use_pf_oom_killer;          // A page fault's VM_FAULT_OOM calls it.

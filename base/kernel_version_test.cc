@@ -191,6 +191,8 @@ TEST(DifferencesTest, ChangeWhereTheHistorySaysSo) {
       {"rss_percpu", "6.1", "6.2-rc1", "false", "true"},
       {"per_vma_lock", "6.3", "6.4-rc1", "kNone", "kRwsem"},
       {"per_vma_lock", "6.14", "6.15-rc1", "kRwsem", "kRefcount"},
+      {"stack_grows_under_write_lock", "6.4", "6.5-rc1", "false", "true"},
+      {"madvise_locks_vma", "6.16", "6.17-rc1", "false", "true"},
       {"use_pf_oom_killer", "5.15", "5.16-rc1", "true", "false"},
       {"oom_ignores_zero_gfp_mask", "6.1", "6.2-rc1", "true", "false"},
       {"oom_reaper_delayed", "5.18-rc3", "5.18-rc4", "false", "true"},

@@ -5,8 +5,6 @@
 //
 // Source: arch/x86/mm/fault.c:do_user_addr_fault(), v5.15 to v7.2; the MMU is
 // the hardware's.
-// Simplified: no stack growth, no per-VMA locks (faults take mmap_lock in all
-//   versions).
 
 #include "mm/memory.h"
 #include "mm/mmap.h"
@@ -55,36 +53,68 @@ bool access_error(const vm_area_struct* vma, bool write) {
   return (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) == 0;
 }
 
-// The page fault. kOk: try the access again.
-AccessResult do_user_addr_fault(mm_struct* mm, uint64_t address,
-                                bool write) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  // From v6.4 on the wait for the lock is killable.
-  if (differences().per_vma_lock == PerVmaLock::kNone) {
-    mmap_read_lock(mm);
-  } else if (mmap_read_lock_killable(mm) != 0) {
-    return AccessResult::kEfault;
-  }
-  vm_area_struct* vma = find_vma(mm, address);
-  if (vma == nullptr || vma->vm_start > address || access_error(vma, write)) {
-    mmap_read_unlock(mm);
-    return AccessResult::kSigsegv;
-  }
-  const unsigned ret = handle_mm_fault(
-      vma, address, FAULT_FLAG_USER | (write ? FAULT_FLAG_WRITE : 0));
-  if ((ret & VM_FAULT_RETRY) != 0) {
-    return fatal_signal_pending(current()) ? AccessResult::kEfault
-                                           : AccessResult::kOk;
-  }
-  mmap_read_unlock(mm);
-  if ((ret & VM_FAULT_OOM) != 0) return AccessResult::kOom;
-  if ((ret & VM_FAULT_SIGBUS) != 0) return AccessResult::kSigbus;
-  if ((ret & VM_FAULT_SIGSEGV) != 0) return AccessResult::kSigsegv;
+AccessResult ResultOf(unsigned fault) {
+  if ((fault & VM_FAULT_OOM) != 0) return AccessResult::kOom;
+  if ((fault & VM_FAULT_SIGBUS) != 0) return AccessResult::kSigbus;
+  if ((fault & VM_FAULT_SIGSEGV) != 0) return AccessResult::kSigsegv;
   return AccessResult::kOk;
+}
+
+// The part of do_user_addr_fault() under the VMA's own lock. False: it has to
+// be done under mmap_lock.
+bool FaultUnderVmaLock(mm_struct* mm, uint64_t address, unsigned flags,
+                       AccessResult* result) {
+  vm_area_struct* vma = lock_vma_under_rcu(mm, address);
+  if (vma == nullptr) return false;
+  if (access_error(vma, (flags & FAULT_FLAG_WRITE) != 0)) {
+    vma_end_read(vma);
+    *result = AccessResult::kSigsegv;
+    return true;
+  }
+  const unsigned ret =
+      handle_mm_fault(vma, address, flags | FAULT_FLAG_VMA_LOCK);
+  if ((ret & VM_FAULT_RETRY) == 0) {
+    vma_end_read(vma);
+    *result = ResultOf(ret);
+    return true;
+  }
+  *result = AccessResult::kEfault;
+  return fatal_signal_pending(current());
+}
+
+// The page fault. kOk: try the access again. No analysis: whether the lock is
+// held depends on what the functions return.
+AccessResult do_user_addr_fault(mm_struct* mm, uint64_t address, bool write,
+                                bool user_mode) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const unsigned flags =
+      (user_mode ? FAULT_FLAG_USER : 0) | (write ? FAULT_FLAG_WRITE : 0);
+  AccessResult result;
+  if (user_mode && FaultUnderVmaLock(mm, address, flags, &result)) {
+    return result;
+  }
+  for (;;) {
+    vm_area_struct* vma = lock_mm_and_find_vma(mm, address);
+    if (vma == nullptr) {
+      return fatal_signal_pending(current()) ? AccessResult::kEfault
+                                             : AccessResult::kSigsegv;
+    }
+    if (access_error(vma, write)) {
+      mmap_read_unlock(mm);
+      return AccessResult::kSigsegv;
+    }
+    const unsigned ret = handle_mm_fault(vma, address, flags);
+    if ((ret & VM_FAULT_RETRY) == 0) {
+      mmap_read_unlock(mm);
+      return ResultOf(ret);
+    }
+    if (fatal_signal_pending(current())) return AccessResult::kEfault;
+  }
 }
 
 }  // namespace
 
-AccessResult access_user_word(uint64_t address, bool write, uint64_t* word) {
+AccessResult access_user_word(uint64_t address, bool write, uint64_t* word,
+                              bool user_mode) {
   mm_struct* mm = current()->mm;
   // Kernel threads have none; their use of user memory is an error of ours.
   REAP_CHECK(mm != nullptr, "access_user_word: no mm");
@@ -102,7 +132,8 @@ AccessResult access_user_word(uint64_t address, bool write, uint64_t* word) {
       }
       return AccessResult::kOk;
     }
-    const AccessResult result = do_user_addr_fault(mm, address, write);
+    const AccessResult result =
+        do_user_addr_fault(mm, address, write, user_mode);
     if (result != AccessResult::kOk) return result;
   }
 }

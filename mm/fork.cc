@@ -74,6 +74,7 @@ int dup_vmas(mm_struct* mm, mm_struct* oldmm, vm_area_struct** left)
   for (vm_area_struct* mpnt = vma_first(oldmm); mpnt != nullptr;
        mpnt = vma_next(mpnt)) {
     Mark(Point::kDupMmap);
+    vma_start_write(mpnt);
     *left = mpnt;
     if ((mpnt->vm_flags & VM_DONTCOPY) != 0) {
       mm->total_vm -= vma_pages(mpnt);

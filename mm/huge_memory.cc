@@ -90,6 +90,8 @@ unsigned do_huge_pmd_anonymous_page(vm_fault* vmf)
   vm_area_struct* vma = vmf->vma;
   mm_struct* mm = vma->vm_mm;
   const bool write = (vmf->flags & FAULT_FLAG_WRITE) != 0;
+  const unsigned prepared = vmf_anon_prepare(vmf);
+  if (prepared != 0) return prepared;
   const pfn_t head = write ? alloc_huge_page() : get_huge_zero_page();
   if (head == kNoPfn) return VM_FAULT_FALLBACK;
   ptdesc* table = pgtable_alloc_one(mm, 1);
@@ -97,7 +99,6 @@ unsigned do_huge_pmd_anonymous_page(vm_fault* vmf)
     if (write) put_page(head);
     return VM_FAULT_OOM;
   }
-  if (write) vma->anon_vma = true;
   unsigned ret = 0;
   bool missing = false;
   spinlock_t* ptl = table_lock_of(vmf->pmd);

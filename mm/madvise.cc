@@ -4,7 +4,8 @@
 // Source: mm/madvise.c, mm/ksm.c:ksm_madvise(),
 // mm/khugepaged.c:hugepage_madvise(), v5.15 to v7.2.
 // Modelled: the flags that advice sets; MADV_DONTNEED; MADV_PAGEOUT of
-//   anonymous base pages; MADV_POPULATE_*; guard markers.
+//   anonymous base pages; MADV_POPULATE_*; guard markers; the VMA's own lock
+//   instead of mmap_lock, where that is enough.
 // Simplified: MADV_FREE makes pages clean and old and frees swap, but as
 //   nothing reclaims memory the pages keep their contents; huge pages it leaves
 //   alone, as does MADV_PAGEOUT. MADV_COLD and MADV_WILLNEED change nothing.
@@ -343,7 +344,33 @@ int madvise_walk_vmas(mm_struct* mm, uint64_t start, uint64_t end,
   return unmapped_error;
 }
 
+// mm/madvise.c:get_lock_mode(), try_vma_read_lock(): the one VMA that the
+// advice is about, read-locked, if its own lock is enough. Null: it has to be
+// mmap_lock.
+vm_area_struct* try_vma_read_lock(mm_struct* mm, uint64_t start, uint64_t end,
+                                  int behavior) {
+  if (!differences().madvise_locks_vma ||
+      (behavior != MADV_DONTNEED && behavior != kMadvDontneedLocked &&
+       behavior != MADV_FREE)) {
+    return nullptr;
+  }
+  vm_area_struct* vma = lock_vma_under_rcu(mm, start);
+  if (vma == nullptr) return nullptr;
+  if (end <= vma->vm_end &&
+      (vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_WP)) == 0) {
+    return vma;
+  }
+  vma_end_read(vma);
+  return nullptr;
+}
+
 int AdviseUnderRead(mm_struct* mm, uint64_t start, uint64_t end, int behavior) {
+  vm_area_struct* only = try_vma_read_lock(mm, start, end, behavior);
+  if (only != nullptr) {
+    const int result = AdvisePages(only, {behavior, start, end});
+    vma_end_read(only);
+    return result;
+  }
   mmap_read_lock(mm);
   int error = 0;
   if (behavior == MADV_POPULATE_READ || behavior == MADV_POPULATE_WRITE) {

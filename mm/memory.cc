@@ -201,16 +201,19 @@ void free_pgd_range(mmu_gather* tlb, uint64_t address, uint64_t end,
 }  // namespace
 
 void free_pgtables(mmu_gather* tlb, mm_struct* mm, vm_area_struct* first,
-                   vm_area_struct* last, uint64_t floor, uint64_t ceiling) {
+                   vm_area_struct* last, uint64_t floor, uint64_t ceiling,
+                   bool mm_wr_locked) {
   REAP_CHECK(tlb->mm == mm, "free_pgtables: gather of another mm");
   const uint64_t pmd_size = geometry().pmd_size();
   for (vm_area_struct* vma = first; vma != nullptr;) {
     const uint64_t address = vma->vm_start;
     vm_area_struct* next = vma == last ? nullptr : vma_next(vma);
+    if (mm_wr_locked) vma_start_write(vma);
     // VMAs that are near each other share tables: one call for all of them.
     while (next != nullptr && next->vm_start <= vma->vm_end + pmd_size) {
       vma = next;
       next = vma == last ? nullptr : vma_next(vma);
+      if (mm_wr_locked) vma_start_write(vma);
     }
     free_pgd_range(tlb, address, vma->vm_end, floor,
                    next != nullptr ? next->vm_start : ceiling);
@@ -727,6 +730,32 @@ unsigned check_stable_address_space(mm_struct* mm) {
   return test_bit(MMF_UNSTABLE, &mm->flags) ? VM_FAULT_SIGBUS : 0;
 }
 
+void release_fault_lock(const vm_fault* vmf) {
+  if ((vmf->flags & FAULT_FLAG_VMA_LOCK) != 0) {
+    vma_end_read(vmf->vma);
+  } else {
+    mmap_read_unlock(vmf->vma->vm_mm);
+  }
+}
+
+unsigned vmf_anon_prepare(const vm_fault* vmf) {
+  vm_area_struct* vma = vmf->vma;
+  if (vma->anon_vma) return 0;
+  if ((vmf->flags & FAULT_FLAG_VMA_LOCK) == 0) {
+    vma->anon_vma = true;
+    return 0;
+  }
+  // It may be shared with a neighbour, whose lock is not held.
+  mm_struct* mm = vma->vm_mm;
+  if (!mmap_read_trylock(mm)) {
+    vma_end_read(vma);
+    return VM_FAULT_RETRY;
+  }
+  vma->anon_vma = true;
+  mmap_read_unlock(mm);
+  return 0;
+}
+
 namespace {
 
 constexpr unsigned VM_FAULT_ERROR =
@@ -786,7 +815,11 @@ unsigned wp_page_copy(vm_fault* vmf) {
   vm_area_struct* vma = vmf->vma;
   mm_struct* mm = vma->vm_mm;
   const pfn_t old_page = vmf->page;
-  vma->anon_vma = true;
+  const unsigned ret = vmf_anon_prepare(vmf);
+  if (ret != 0) {
+    if (old_page != kNoPfn) put_page(old_page);
+    return ret;
+  }
   const pfn_t new_page = NewAnonPage(old_page);
   if (new_page == kNoPfn) {
     if (old_page != kNoPfn) put_page(old_page);
@@ -910,6 +943,12 @@ unsigned do_swap_page(vm_fault* vmf) {
       migration_entry_wait(vmf);
       return 0;
     case SwpType::kDevicePrivate:
+      // Its driver relies on mmap_lock.
+      if ((vmf->flags & FAULT_FLAG_VMA_LOCK) != 0) {
+        vma_end_read(vmf->vma);
+        return VM_FAULT_RETRY;
+      }
+      return VM_FAULT_SIGBUS;
     case SwpType::kDeviceExclusive:
     case SwpType::kHwpoison:
       // No driver here migrates device memory back.
@@ -957,7 +996,8 @@ unsigned do_anonymous_page(vm_fault* vmf) {
   pfn_t pfn = kNoPfn;
   pte_t entry;
   if (IsWrite(vmf)) {
-    vma->anon_vma = true;
+    const unsigned prepared = vmf_anon_prepare(vmf);
+    if (prepared != 0) return prepared;
     pfn = NewAnonPage(kNoPfn);
     if (pfn == kNoPfn) return VM_FAULT_OOM;
     entry = AnonEntry(vma, pfn);
@@ -1070,10 +1110,27 @@ unsigned do_fault_around(vm_fault* vmf) {
                            vmf->pgoff + to - 1 - pte_off);
 }
 
+// Whether the mapping's kind has map_pages(): files and shmem, but for
+// secretmem, and no device.
+bool HasMapPages(const vm_area_struct* vma) {
+  if (vma->vm_ops == VmOps::kShmem) return true;
+  return vma->vm_ops == VmOps::kFile &&
+         vma->vm_mapping->kind != address_space::kSecretmem;
+}
+
 bool should_fault_around(const vm_fault* vmf) {
-  const vm_area_struct* vma = vmf->vma;
-  if (vma->vm_ops != VmOps::kFile && vma->vm_ops != VmOps::kShmem) return false;
-  return (vma->vm_flags & VM_UFFD_WP) == 0;
+  return HasMapPages(vmf->vma) && (vmf->vma->vm_flags & VM_UFFD_WP) == 0;
+}
+
+// The handlers of the kinds that have map_pages() are known not to need
+// mmap_lock. 0, or VM_FAULT_RETRY: the VMA's own lock was held, and is dropped
+// now.
+unsigned vmf_can_call_fault(const vm_fault* vmf) {
+  if (HasMapPages(vmf->vma) || (vmf->flags & FAULT_FLAG_VMA_LOCK) == 0) {
+    return 0;
+  }
+  vma_end_read(vmf->vma);
+  return VM_FAULT_RETRY;
 }
 
 unsigned do_read_fault(vm_fault* vmf) {
@@ -1081,7 +1138,9 @@ unsigned do_read_fault(vm_fault* vmf) {
     const unsigned ret = do_fault_around(vmf);
     if (ret != 0) return ret;
   }
-  unsigned ret = __do_fault(vmf);
+  unsigned ret = vmf_can_call_fault(vmf);
+  if (ret != 0) return ret;
+  ret = __do_fault(vmf);
   if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) != 0) return ret;
   ret |= finish_fault(vmf);
   if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) != 0) put_page(vmf->page);
@@ -1089,10 +1148,12 @@ unsigned do_read_fault(vm_fault* vmf) {
 }
 
 unsigned do_cow_fault(vm_fault* vmf) {
-  vmf->vma->anon_vma = true;
+  unsigned ret = vmf_can_call_fault(vmf);
+  if (ret == 0) ret = vmf_anon_prepare(vmf);
+  if (ret != 0) return ret;
   vmf->cow_page = NewAnonPage(kNoPfn);
   if (vmf->cow_page == kNoPfn) return VM_FAULT_OOM;
-  unsigned ret = __do_fault(vmf);
+  ret = __do_fault(vmf);
   bool mapped = false;
   if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) == 0) {
     MmState& mm = mm_state();
@@ -1107,7 +1168,9 @@ unsigned do_cow_fault(vm_fault* vmf) {
 }
 
 unsigned do_shared_fault(vm_fault* vmf) {
-  unsigned ret = __do_fault(vmf);
+  unsigned ret = vmf_can_call_fault(vmf);
+  if (ret != 0) return ret;
+  ret = __do_fault(vmf);
   if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) != 0) return ret;
   ret |= finish_fault(vmf);
   if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) != 0) {

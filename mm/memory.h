@@ -63,10 +63,13 @@ void unmap_vmas(mmu_gather* tlb, mm_struct* mm, uint64_t start, uint64_t end);
 // bracket.
 void zap_page_range_single(vm_area_struct* vma, uint64_t start, uint64_t size);
 // Frees the page-table pages that cover only [floor, ceiling) around the given
-// VMAs of mm, first to last. Caller: mmap_lock for write (v5.17 on), the pages
-// unmapped before.
+// VMAs of mm, first to last. Caller: the pages unmapped before; mmap_lock for
+// write, if `mm_wr_locked`: then the VMAs' own locks are taken for write, so
+// that whoever uses one of them is gone. Else the VMAs are in no tree any more
+// (or, up to v5.16, the mm has no users).
 void free_pgtables(mmu_gather* tlb, mm_struct* mm, vm_area_struct* first,
-                   vm_area_struct* last, uint64_t floor, uint64_t ceiling);
+                   vm_area_struct* last, uint64_t floor, uint64_t ceiling,
+                   bool mm_wr_locked);
 
 // ---- Fork ------------------------------------------------------------------
 
@@ -81,6 +84,8 @@ inline constexpr unsigned FAULT_FLAG_WRITE = 0x01;
 inline constexpr unsigned FAULT_FLAG_USER = 0x40;
 inline constexpr unsigned FAULT_FLAG_REMOTE = 0x80;
 inline constexpr unsigned FAULT_FLAG_INSTRUCTION = 0x100;
+// The VMA's own lock is held instead of mmap_lock.
+inline constexpr unsigned FAULT_FLAG_VMA_LOCK = 0x1000;
 
 // vm_fault_t.
 inline constexpr unsigned VM_FAULT_OOM = 0x0001;
@@ -88,7 +93,7 @@ inline constexpr unsigned VM_FAULT_SIGBUS = 0x0002;
 inline constexpr unsigned VM_FAULT_MAJOR = 0x0004;
 inline constexpr unsigned VM_FAULT_SIGSEGV = 0x0040;
 inline constexpr unsigned VM_FAULT_NOPAGE = 0x0100;
-inline constexpr unsigned VM_FAULT_RETRY = 0x0400;  // mmap_lock was dropped
+inline constexpr unsigned VM_FAULT_RETRY = 0x0400;  // the lock was dropped
 inline constexpr unsigned VM_FAULT_FALLBACK = 0x0800;
 
 // A fault on its way through the handlers.
@@ -111,9 +116,15 @@ struct vm_fault {
 unsigned check_stable_address_space(mm_struct* mm);
 
 // A fault that userfaultfd has to resolve: waits until somebody has filled the
-// entry, or the caller has a fatal signal pending. mmap_lock is dropped:
+// entry, or the caller has a fatal signal pending. The fault's lock is dropped:
 // returns VM_FAULT_RETRY. Source: fs/userfaultfd.c:handle_userfault().
 unsigned handle_userfault(vm_fault* vmf) ABSL_NO_THREAD_SAFETY_ANALYSIS;
+
+// Gives up what the fault holds: its VMA's own lock, or mmap_lock.
+void release_fault_lock(const vm_fault* vmf) ABSL_NO_THREAD_SAFETY_ANALYSIS;
+// Before the VMA gets its first anonymous page. 0, or VM_FAULT_RETRY: only the
+// VMA's own lock was held, which is dropped now, and mmap_lock is not free.
+unsigned vmf_anon_prepare(const vm_fault* vmf) ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
 // Maps vmf->page, or vmf->cow_page of a private write fault. 0,
 // VM_FAULT_NOPAGE if somebody was faster, VM_FAULT_SIGBUS if the mm has been
@@ -125,7 +136,8 @@ unsigned finish_fault(vm_fault* vmf);
 void set_file_pte(const vm_fault* vmf, pte_t* pte, pfn_t pfn, bool write);
 
 // Resolves a fault at `address`. Caller: mmap_lock for read (mm/gup and the
-// page-fault entry take it). Returns VM_FAULT_* bits; 0: done.
+// page-fault entry take it), or with FAULT_FLAG_VMA_LOCK the VMA's own. Returns
+// VM_FAULT_* bits; 0: done. With VM_FAULT_RETRY the lock is not held any more.
 unsigned handle_mm_fault(vm_area_struct* vma, uint64_t address, unsigned flags);
 
 // ---- Access, as the MMU and the kernel's copy routines make it -------------
@@ -135,8 +147,10 @@ enum class AccessResult : uint8_t { kOk, kSigsegv, kSigbus, kEfault, kOom };
 
 // One word of user memory, accessed by the running task through its own mm:
 // TLB, page tables, then faults as often as needed. From user mode a failure
-// is a signal (the caller sends it), from kernel mode -EFAULT.
-AccessResult access_user_word(uint64_t address, bool write, uint64_t* word);
+// is a signal (the caller sends it), from kernel mode -EFAULT; and faults of
+// the kernel's never use VMA locks.
+AccessResult access_user_word(uint64_t address, bool write, uint64_t* word,
+                              bool user_mode = true);
 // One word of another mm (process_vm_readv, /proc/PID/mem): faults with
 // FAULT_FLAG_REMOTE under mmap_lock(R). The caller pins mm_users.
 AccessResult access_remote_word(mm_struct* mm, uint64_t address, bool write,

@@ -118,14 +118,24 @@ using VmaHook = boost::intrusive::set_member_hook<
 
 // A range [vm_start, vm_end) of an address space.
 struct vm_area_struct {
-  // mmap_lock (write to change; read to use):
+  // mmap_lock and, from v6.4 on, the VMA's own lock (both for write to change;
+  // either for read to use):
   uint64_t vm_start = 0;
   uint64_t vm_end = 0;
   uint64_t vm_flags = 0;
   uint64_t vm_pgoff = 0;  // in pages of vm_mapping
   VmOps vm_ops = VmOps::kAnonymous;
+  // mmap_lock (read is enough to set it):
   bool anon_vma = false;  // it has, or had, anonymous pages
-  bool detached = false;  // out of the tree, about to be freed
+  // The VMA's own lock; see mm/mmap_lock.h.
+  bool detached = true;  // in no tree; v6.4 to v6.14
+  rw_semaphore vm_lock{.lock_class = LockClass::kVmaLock};  // v6.4 to v6.14
+  // Atomic, v6.15 on. 0: detached; else 1, and 1 for each reader, and
+  // VMA_LOCK_OFFSET while a writer waits for those.
+  uint32_t vm_refcnt = 0;
+  // Write-locked iff equal to vm_mm's mm_lock_seq. Changed by who excludes all
+  // readers and holds mmap_lock for write.
+  uint32_t vm_lock_seq = ~uint32_t{0};
   // Constant after mmap:
   mm_struct* vm_mm = nullptr;
   address_space* vm_mapping = nullptr;
@@ -181,6 +191,8 @@ struct mm_struct {
   } rss_stat[NR_MM_COUNTERS];
 
   rw_semaphore mmap_lock{.lock_class = LockClass::kMmapLock};
+  // mmap_lock (write to change; racy): how often that was given up.
+  uint32_t mm_lock_seq = 0;
   // mmap_lock (write to change; read to use):
   VmaTree mm_mt ABSL_GUARDED_BY(mmap_lock);
   vm_area_struct* mmap ABSL_GUARDED_BY(mmap_lock) = nullptr;       // lowest

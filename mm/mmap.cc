@@ -7,8 +7,7 @@
 // Simplified: no address randomisation: mappings go down from a fixed base, or
 //   up from it when there is no room below; anonymous ones of whole huge pages
 //   are aligned to a huge page (v6.7 on; here always). No limits but the number
-//   of VMAs, the size of the address space and plain overcommit. Stacks have
-//   no guard gap.
+//   of VMAs, the size of the address space, of a stack, and plain overcommit.
 // Stubbed: MAP_SYNC, protection keys, security modules, userfaultfd events.
 
 #include "mm/mmap.h"
@@ -28,11 +27,6 @@
 
 namespace reapsim {
 namespace {
-
-// vm.mmap_min_addr; less where the whole address space is small.
-uint64_t MmapMinAddr() {
-  return std::min(uint64_t{64} << 10, geometry().task_size() / 8);
-}
 
 // ---- Flags -----------------------------------------------------------------
 
@@ -89,7 +83,7 @@ int ApplySharing(const MmapArgs& args, uint64_t* vm_flags) {
 uint64_t FindGapBelow(mm_struct* mm, uint64_t top, uint64_t length,
                       uint64_t align) {
   vm_area_struct* above = find_vma(mm, top - 1);
-  if (above != nullptr && above->vm_start < top) top = above->vm_start;
+  if (above != nullptr) top = std::min(top, vm_start_gap(above));
   vm_area_struct* below = above == nullptr ? vma_last(mm) : vma_prev(above);
   for (;;) {
     const uint64_t bottom =
@@ -99,7 +93,7 @@ uint64_t FindGapBelow(mm_struct* mm, uint64_t top, uint64_t length,
       if (start >= bottom) return start;
     }
     if (below == nullptr) return 0;
-    top = below->vm_start;
+    top = vm_start_gap(below);
     below = vma_prev(below);
   }
 }
@@ -109,7 +103,7 @@ uint64_t FindGapBelow(mm_struct* mm, uint64_t top, uint64_t length,
 uint64_t FindGapAbove(mm_struct* mm, uint64_t bottom, uint64_t length) {
   for (vm_area_struct* vma = find_vma(mm, bottom); vma != nullptr;
        vma = vma_next(vma)) {
-    if (bottom + length <= vma->vm_start) return bottom;
+    if (bottom + length <= vm_start_gap(vma)) return bottom;
     bottom = std::max(bottom, vma->vm_end);
   }
   return bottom + length <= TaskSize(mm_state()) ? bottom : 0;
@@ -129,8 +123,9 @@ int64_t get_unmapped_area(mm_struct* mm, const MmapArgs& args,
   }
   if (args.addr >= PAGE_SIZE) {
     const uint64_t hint = std::max(args.addr & ~(PAGE_SIZE - 1), MmapMinAddr());
+    const vm_area_struct* above = find_vma(mm, hint);
     if (hint <= task_size - length &&
-        find_vma_intersection(mm, hint, hint + length) == nullptr) {
+        (above == nullptr || hint + length <= vm_start_gap(above))) {
       return static_cast<int64_t>(hint);
     }
   }
@@ -276,6 +271,17 @@ int64_t vm_mmap(const MmapArgs& args) {
   return addr;
 }
 
+namespace {
+
+// Whether what is being unmapped may be so beside readers. Up to v6.4 a stack
+// above it could grow into it meanwhile, and use tables that go.
+bool MayDowngrade(const vma_munmap_struct& vms) {
+  return differences().stack_grows_under_write_lock || vms.next == nullptr ||
+         (vms.next->vm_flags & VM_GROWSDOWN) == 0;
+}
+
+}  // namespace
+
 int vm_munmap(uint64_t start, uint64_t length) {
   mm_struct* mm = current()->mm;
   if (mmap_write_lock_killable(mm) != 0) return -EINTR;
@@ -285,14 +291,19 @@ int vm_munmap(uint64_t start, uint64_t length) {
   if (error == 0) {
     error = vms_gather_munmap_vmas(mm, start, start + PageAlign(length), &vms);
   }
-  if (error != 0) {
+  if (error != 0 || vms.first == nullptr) {
     mmap_write_unlock(mm);
     return error;
+  }
+  if (!MayDowngrade(vms)) {
+    vms_complete_munmap_vmas(mm, vms, /*mm_wr_locked=*/true);
+    mmap_write_unlock(mm);
+    return 0;
   }
   // The VMAs are out of reach. What is left to do, the long part of it, may go
   // on beside readers.
   mmap_write_downgrade(mm);
-  vms_complete_munmap_vmas(mm, vms);
+  vms_complete_munmap_vmas(mm, vms, /*mm_wr_locked=*/false);
   mmap_read_unlock(mm);
   return 0;
 }
@@ -330,7 +341,7 @@ void MunlockAll(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 void FreePageTables(mmu_gather* tlb, mm_struct* mm) {
   Mark(Point::kExitMmapFreePgtables);
   free_pgtables(tlb, mm, vma_first(mm), vma_last(mm), /*floor=*/0,
-                /*ceiling=*/0);
+                /*ceiling=*/0, /*mm_wr_locked=*/true);
   tlb_finish_mmu(tlb);
 }
 
@@ -342,6 +353,7 @@ void FreeVmas(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (vm_area_struct* vma = vma_first(mm); vma != nullptr;) {
     vm_area_struct* next = vma_next(vma);
     mm->mm_mt.erase(mm->mm_mt.iterator_to(*vma));
+    vma_mark_detached(vma);
     remove_vma(vma, /*unreachable=*/true);
     count++;
     cond_resched();

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "mm/mm_types.h"
+#include "mm/mmap_lock.h"
 
 namespace reapsim {
 
@@ -28,44 +29,6 @@ void mmput(mm_struct* mm);
 // mm_count: +1, -1; the last one frees the mm_struct and its PGD.
 void mmgrab(mm_struct* mm);
 void mmdrop(mm_struct* mm);
-
-// ---- mmap_lock -------------------------------------------------------------
-
-inline void mmap_read_lock(mm_struct* mm)
-    ABSL_SHARED_LOCK_FUNCTION(mm->mmap_lock) {
-  down_read(&mm->mmap_lock);
-}
-// 0 or -EINTR.
-inline int mmap_read_lock_killable(mm_struct* mm)
-    ABSL_SHARED_TRYLOCK_FUNCTION(0, mm->mmap_lock) {
-  return down_read_killable(&mm->mmap_lock);
-}
-inline bool mmap_read_trylock(mm_struct* mm)
-    ABSL_SHARED_TRYLOCK_FUNCTION(true, mm->mmap_lock) {
-  return down_read_trylock(&mm->mmap_lock);
-}
-inline void mmap_read_unlock(mm_struct* mm)
-    ABSL_UNLOCK_FUNCTION(mm->mmap_lock) {
-  up_read(&mm->mmap_lock);
-}
-inline void mmap_write_lock(mm_struct* mm)
-    ABSL_EXCLUSIVE_LOCK_FUNCTION(mm->mmap_lock) {
-  down_write(&mm->mmap_lock);
-}
-inline int mmap_write_lock_killable(mm_struct* mm)
-    ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(0, mm->mmap_lock) {
-  return down_write_killable(&mm->mmap_lock);
-}
-inline void mmap_write_unlock(mm_struct* mm)
-    ABSL_UNLOCK_FUNCTION(mm->mmap_lock) {
-  up_write(&mm->mmap_lock);
-}
-// From write to read, without a moment in between for other writers.
-inline void mmap_write_downgrade(mm_struct* mm)
-    ABSL_UNLOCK_FUNCTION(mm->mmap_lock)
-        ABSL_SHARED_LOCK_FUNCTION(mm->mmap_lock) {
-  downgrade_write(&mm->mmap_lock);
-}
 
 // ---- VMAs ------------------------------------------------------------------
 

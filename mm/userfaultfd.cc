@@ -20,7 +20,7 @@ unsigned handle_userfault(vm_fault* vmf) {
   const uint64_t address = vmf->address;
   const pte_t was = vmf->orig_pte;
   task_struct* self = current();
-  mmap_read_unlock(vmf->vma->vm_mm);
+  release_fault_lock(vmf);
   self->__state = TASK_KILLABLE;
   WaitUntil(
       Point::kWait, Access::kRead, NumberOf(mm), [mm, address, was, self] {

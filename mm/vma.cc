@@ -3,13 +3,14 @@
 //
 // Source: mm/vma.c (v6.10 on; before that mm/mmap.c), v5.15 to v7.2.
 // Modelled: the set of VMAs, splitting, merging, unmapping with its downgrade,
-//   the memory of VMAs and when it is freed.
+//   the growth of stacks, the memory of VMAs and when it is freed; which VMAs
+//   all that locks.
 // Simplified: one tree for look-ups and one list for walks stand for the maple
 //   tree as well as for the older rbtree and list. Merging ignores which
 //   anon_vma each side has. A change of flags first splits, then merges, where
 //   the kernel moves a boundary in one go; it needs one VMA more at the limit.
-//   The write lock is always downgraded before unmapping; up to v6.5 not below
-//   a stack.
+//   A stack grows under page_table_lock, which stands for its anon_vma's lock
+//   as well, and only for faults of its own process; its limit is 8 MiB.
 // Stubbed: reverse maps, memory policies, sealing, names of anonymous VMAs.
 
 #include "mm/vma.h"
@@ -116,13 +117,15 @@ vm_area_struct* vm_area_dup(const vm_area_struct* orig) {
 }
 
 void __vm_area_free(vm_area_struct* vma) {
+  Invariant(vma->vm_refcnt == 0 && !VmaIsReadLocked(vma),
+            "a VMA is freed while it is attached, or read-locked");
   if (!mm_state().vma_slab.Delete(vma)) {
     Fail(VerdictKind::kDoubleFree, "S3: a VMA is freed twice");
   }
 }
 
 void vm_area_free(vm_area_struct* vma) {
-  if (differences().per_vma_lock == PerVmaLock::kNone) {
+  if (differences().per_vma_lock != PerVmaLock::kRwsem) {
     __vm_area_free(vma);
     return;
   }
@@ -135,7 +138,17 @@ void vm_area_free(vm_area_struct* vma) {
 
 // ---- The set of VMAs -------------------------------------------------------
 
-void vma_link(mm_struct* mm, vm_area_struct* vma) {
+namespace {
+
+// The set of mm's VMAs is about to change, for those, too, who look into it
+// under RCU.
+void BeforeTreeStore(const mm_struct* mm) {
+  if (differences().per_vma_lock == PerVmaLock::kNone) return;
+  SchedulePoint(Point::kVmaTreeStore, Access::kWrite, NumberOf(&mm->mm_mt));
+}
+
+void Insert(mm_struct* mm, vm_area_struct* vma)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
   const auto [at, inserted] = mm->mm_mt.insert(*vma);
   Invariant(inserted, "two VMAs of an mm start at the same address");
   auto after = at;
@@ -152,8 +165,8 @@ void vma_link(mm_struct* mm, vm_area_struct* vma) {
   mm->map_count++;
 }
 
-void detach_vmas_to_be_unmapped(mm_struct* mm, vm_area_struct* first,
-                                vm_area_struct* last) {
+void Remove(mm_struct* mm, vm_area_struct* first, vm_area_struct* last)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
   vm_area_struct* prev = first->vm_prev;
   vm_area_struct* next = last->vm_next;
   (prev == nullptr ? mm->mmap : prev->vm_next) = next;
@@ -162,9 +175,23 @@ void detach_vmas_to_be_unmapped(mm_struct* mm, vm_area_struct* first,
   last->vm_next = nullptr;
   for (vm_area_struct* vma = first; vma != nullptr; vma = vma_next(vma)) {
     mm->mm_mt.erase(mm->mm_mt.iterator_to(*vma));
-    vma->detached = true;
     mm->map_count--;
   }
+}
+
+}  // namespace
+
+void vma_link(mm_struct* mm, vm_area_struct* vma) {
+  vma_start_write(vma);
+  vma_mark_attached(vma);
+  BeforeTreeStore(mm);
+  Insert(mm, vma);
+}
+
+void detach_vmas_to_be_unmapped(mm_struct* mm, vm_area_struct* first,
+                                vm_area_struct* last) {
+  BeforeTreeStore(mm);
+  Remove(mm, first, last);
 }
 
 void remove_vma(vm_area_struct* vma, bool unreachable) {
@@ -178,8 +205,12 @@ int __split_vma(mm_struct* mm, vm_area_struct* vma, uint64_t addr,
                 bool new_below) {
   vm_area_struct* made = vm_area_dup(vma);
   if (made == nullptr) return -ENOMEM;
+  vma_start_write(vma);
+  vma_start_write(made);
   // mm/huge_memory.c:vma_adjust_trans_huge(): a huge page across the cut.
   if (addr % geometry().pmd_size() != 0) split_huge_pmd_address(vma, addr);
+  vma_mark_attached(made);
+  BeforeTreeStore(mm);
   const uint64_t pages_below = (addr - vma->vm_start) >> PAGE_SHIFT;
   if (new_below) {
     // The tree's order holds throughout: the old VMA only moves up within the
@@ -192,7 +223,7 @@ int __split_vma(mm_struct* mm, vm_area_struct* vma, uint64_t addr,
     made->vm_start = addr;
     made->vm_pgoff += pages_below;
   }
-  vma_link(mm, made);
+  Insert(mm, made);
   return 0;
 }
 
@@ -221,10 +252,14 @@ bool can_vma_merge(const vm_area_struct* vma, const vm_area_struct* after) {
 void MergeNext(mm_struct* mm, vm_area_struct* vma)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
   vm_area_struct* next = vma->vm_next;
-  detach_vmas_to_be_unmapped(mm, next, next);
+  vma_start_write(vma);
+  vma_start_write(next);
+  BeforeTreeStore(mm);
+  Remove(mm, next, next);
   vma->vm_end = next->vm_end;
   vma->vm_flags |= next->vm_flags & VM_SOFTDIRTY;
   vma->anon_vma = vma->anon_vma || next->anon_vma;
+  vma_mark_detached(next);
   remove_vma(next, /*unreachable=*/false);
 }
 
@@ -250,6 +285,7 @@ vm_area_struct* vma_modify_flags(mm_struct* mm, vm_area_struct* vma,
     // As in the kernel, the first cut stays; nothing tells the halves apart.
     return nullptr;
   }
+  vma_start_write(vma);
   vma->vm_flags = vm_flags;
   return vma_merge(mm, vma);
 }
@@ -260,7 +296,8 @@ namespace {
 
 // mm/vma.c:unmap_region(). The VMAs are in no tree any more; `vms` says up to
 // where their page tables belong to nobody else.
-void unmap_region(mm_struct* mm, const vma_munmap_struct& vms) {
+void unmap_region(mm_struct* mm, const vma_munmap_struct& vms,
+                  bool mm_wr_locked) {
   mmu_notifier_range range{.mm = mm,
                            .start = vms.start,
                            .end = vms.end,
@@ -275,7 +312,8 @@ void unmap_region(mm_struct* mm, const vma_munmap_struct& vms) {
                      {.drop_markers = true});
   }
   mmu_notifier_invalidate_range_end(&range);
-  free_pgtables(&tlb, mm, vms.first, vms.last, vms.floor, vms.ceiling);
+  free_pgtables(&tlb, mm, vms.first, vms.last, vms.floor, vms.ceiling,
+                mm_wr_locked);
   tlb_finish_mmu(&tlb);
 }
 
@@ -313,8 +351,15 @@ int vms_gather_munmap_vmas(mm_struct* mm, uint64_t start, uint64_t end,
   }
   vms->first = first;
   vms->last = last;
+  vms->next = last->vm_next;
   vms->floor = first->vm_prev == nullptr ? 0 : first->vm_prev->vm_end;
   vms->ceiling = last->vm_next == nullptr ? 0 : last->vm_next->vm_start;
+  // Nobody finds them in the tree and locks them, from here on.
+  for (vm_area_struct* vma = first;; vma = vma_next(vma)) {
+    vma_start_write(vma);
+    vma_mark_detached(vma);
+    if (vma == last) break;
+  }
   for (vm_area_struct* vma = first;; vma = vma_next(vma)) {
     mm->total_vm -= vma_pages(vma);
     if ((vma->vm_flags & VM_LOCKED) != 0) {
@@ -327,9 +372,10 @@ int vms_gather_munmap_vmas(mm_struct* mm, uint64_t start, uint64_t end,
   return 0;
 }
 
-void vms_complete_munmap_vmas(mm_struct* mm, const vma_munmap_struct& vms) {
+void vms_complete_munmap_vmas(mm_struct* mm, const vma_munmap_struct& vms,
+                              bool mm_wr_locked) {
   if (vms.first == nullptr) return;
-  unmap_region(mm, vms);
+  unmap_region(mm, vms, mm_wr_locked);
   for (vm_area_struct* vma = vms.first; vma != nullptr;) {
     vm_area_struct* next = vma_next(vma);
     remove_vma(vma, /*unreachable=*/false);
@@ -343,8 +389,69 @@ int do_munmap(mm_struct* mm, uint64_t start, uint64_t length) {
   vma_munmap_struct vms;
   const int error =
       vms_gather_munmap_vmas(mm, start, start + PageAlign(length), &vms);
-  if (error == 0) vms_complete_munmap_vmas(mm, vms);
+  if (error == 0) vms_complete_munmap_vmas(mm, vms, /*mm_wr_locked=*/true);
   return error;
+}
+
+// ---- Stacks (up to v6.10 mm/mmap.c) ----------------------------------------
+
+namespace {
+
+// mm/mprotect.c, include/linux/mm.h:vma_is_accessible()
+bool vma_is_accessible(const vm_area_struct* vma) {
+  return (vma->vm_flags & VM_ACCESS_FLAGS) != 0;
+}
+
+// mm/vma.c:acct_stack_growth(): whether a stack may have `size` bytes, `grow`
+// pages more than it has.
+bool MayGrow(uint64_t size, uint64_t grow) {
+  return size <= _STK_LIM && vm_enough_memory(grow);
+}
+
+// mm/vma.c:expand_downwards(). No analysis: up to v6.4 mmap_lock is held for
+// reading, and page_table_lock guards what changes against others who do the
+// same.
+int expand_downwards(vm_area_struct* vma,
+                     uint64_t address) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if ((vma->vm_flags & VM_GROWSDOWN) == 0) return -EFAULT;
+  mm_struct* mm = vma->vm_mm;
+  address &= ~(PAGE_SIZE - 1);
+  if (address < MmapMinAddr()) return -EPERM;
+  const vm_area_struct* prev = vma_prev(vma);
+  if (prev != nullptr && (prev->vm_flags & VM_GROWSDOWN) == 0 &&
+      vma_is_accessible(prev) && address - prev->vm_end < StackGuardGap()) {
+    return -ENOMEM;
+  }
+  vma->anon_vma = true;
+  if (differences().stack_grows_under_write_lock) vma_start_write(vma);
+  BeforeTreeStore(mm);
+  spin_lock(&mm->page_table_lock);
+  int error = 0;
+  // Somebody may have been faster.
+  if (address < vma->vm_start) {
+    const uint64_t grow = (vma->vm_start - address) >> PAGE_SHIFT;
+    error = -ENOMEM;
+    if (grow <= vma->vm_pgoff && MayGrow(vma->vm_end - address, grow)) {
+      if ((vma->vm_flags & VM_LOCKED) != 0) mm->locked_vm += grow;
+      mm->total_vm += grow;
+      vma->vm_start = address;
+      vma->vm_pgoff -= grow;
+      error = 0;
+    }
+  }
+  spin_unlock(&mm->page_table_lock);
+  return error;
+}
+
+}  // namespace
+
+uint64_t vm_start_gap(const vm_area_struct* vma) {
+  if ((vma->vm_flags & VM_GROWSDOWN) == 0) return vma->vm_start;
+  return vma->vm_start - std::min(vma->vm_start, StackGuardGap());
+}
+
+int expand_stack_locked(vm_area_struct* vma, uint64_t address) {
+  return expand_downwards(vma, address);
 }
 
 // ---- Accounting ------------------------------------------------------------

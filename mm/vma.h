@@ -7,6 +7,7 @@
 #ifndef REAPSIM_MM_VMA_H_
 #define REAPSIM_MM_VMA_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "mm/mm_types.h"
@@ -47,8 +48,9 @@ vm_area_struct* vm_area_alloc(mm_struct* mm);
 // A copy of `orig`, linked nowhere, with a reference of its own to the
 // mapping; null: no memory.
 vm_area_struct* vm_area_dup(const vm_area_struct* orig);
-// Frees a VMA that is in no tree: after a grace period where page faults find
-// VMAs under RCU, else at once. A second free is a verdict.
+// Frees a VMA that is in no tree: v6.4 to v6.14 after a grace period, else at
+// once. From v6.15 on page faults that find VMAs under RCU cope with a VMA that
+// is free, or used again. A second free is a verdict.
 void vm_area_free(vm_area_struct* vma);
 // Likewise, at once: nobody else can know of it.
 void __vm_area_free(vm_area_struct* vma);
@@ -59,10 +61,11 @@ void __vm_area_free(vm_area_struct* vma);
 vm_area_struct* find_vma_intersection(mm_struct* mm, uint64_t start,
                                       uint64_t end);
 
-// Puts a VMA into mm's tree and list, in its place.
+// Puts a VMA into mm's tree and list, in its place; it is write-locked.
 void vma_link(mm_struct* mm, vm_area_struct* vma)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock);
-// Takes [first, last] out of tree and list. They stay linked to each other.
+// Takes [first, last], which are write-locked, out of tree and list. They stay
+// linked to each other.
 void detach_vmas_to_be_unmapped(mm_struct* mm, vm_area_struct* first,
                                 vm_area_struct* last)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock);
@@ -97,6 +100,7 @@ void remove_vma(vm_area_struct* vma, bool unreachable);
 struct vma_munmap_struct {
   vm_area_struct* first = nullptr;  // null: nothing to do
   vm_area_struct* last = nullptr;
+  vm_area_struct* next = nullptr;  // that above them, still in the tree
   uint64_t start = 0;
   uint64_t end = 0;
   // The page tables that cover nothing but [start, end) lie in here.
@@ -104,12 +108,14 @@ struct vma_munmap_struct {
   uint64_t ceiling = 0;
 };
 
-// Cuts [start, end) out of mm's set of VMAs. 0 or -ENOMEM.
+// Cuts [start, end) out of mm's set of VMAs; nobody uses them any more then. 0
+// or -ENOMEM.
 int vms_gather_munmap_vmas(mm_struct* mm, uint64_t start, uint64_t end,
                            vma_munmap_struct* vms)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock);
-// Unmaps and frees what was gathered.
-void vms_complete_munmap_vmas(mm_struct* mm, const vma_munmap_struct& vms)
+// Unmaps and frees what was gathered. `mm_wr_locked`: under the write lock.
+void vms_complete_munmap_vmas(mm_struct* mm, const vma_munmap_struct& vms,
+                              bool mm_wr_locked)
     ABSL_SHARED_LOCKS_REQUIRED(mm->mmap_lock);
 
 // Unmaps and frees [start, end) under the write lock all the way. 0, -EINVAL,
@@ -118,6 +124,27 @@ int do_munmap(mm_struct* mm, uint64_t start, uint64_t length)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock);
 // -EINVAL unless [start, start + length) is page-aligned user memory.
 int check_munmap_range(uint64_t start, uint64_t length);
+
+// ---- Stacks ----------------------------------------------------------------
+
+// RLIMIT_STACK.
+inline constexpr uint64_t _STK_LIM = uint64_t{8} << 20;
+
+// vm.mmap_min_addr; less where the whole address space is small.
+inline uint64_t MmapMinAddr() {
+  return std::min(uint64_t{64} << 10, geometry().task_size() / 8);
+}
+// How much must stay free below a VMA that grows down; less where the whole
+// address space is small.
+inline uint64_t StackGuardGap() {
+  return std::min(uint64_t{256} << PAGE_SHIFT, geometry().task_size() / 8);
+}
+// Where the VMA begins for those who look for a free place below it.
+uint64_t vm_start_gap(const vm_area_struct* vma);
+// Lets a stack reach down to `address`. 0; -EFAULT (it is no stack), -EPERM
+// (too low), -ENOMEM (too big, or too near to the VMA below). Caller: mmap_lock
+// for write, up to v6.4 for read.
+int expand_stack_locked(vm_area_struct* vma, uint64_t address);
 
 // ---- Locked memory ---------------------------------------------------------
 

@@ -64,6 +64,11 @@ void LockAcquired(LockClass lock_class, SourceLine source) {
   held[inner]++;
 }
 
+void LockAcquiredByTrying(LockClass lock_class) {
+  Here<SchedState>().lock_history->held[Here<EngineState>().current->id]
+                                       [static_cast<int>(lock_class)]++;
+}
+
 void LockReleased(LockClass lock_class, SourceLine source) {
   LockHistory& history = *Here<SchedState>().lock_history;
   uint8_t& held =

@@ -10,6 +10,7 @@
 //   oom_lock
 //     > cred_guard_mutex > exec_update_lock
 //       > mmap_lock > mmap_lock (nested: the child's, in dup_mmap)
+//         > vma lock
 //         > page-table locks: page_table_lock > PMD > PTE
 //           > swap, notifier list
 //         > tasklist_lock
@@ -30,6 +31,7 @@ namespace reapsim {
   X(kExecUpdateLock, "exec_update_lock")  \
   X(kMmapLock, "mmap_lock")               \
   X(kMmapLockNested, "mmap_lock/1")       \
+  X(kVmaLock, "vma lock")                 \
   X(kTasklistLock, "tasklist_lock")       \
   X(kAllocLock, "alloc_lock")             \
   X(kSiglock, "siglock")                  \
@@ -57,6 +59,9 @@ const char* LockClassName(LockClass lock_class);
 
 // Called by each lock when it has been taken and before it is released.
 void LockAcquired(LockClass lock_class, SourceLine source);
+// A lock that was tried and not waited for: it can't close a cycle, so that
+// only what is taken inside it is recorded.
+void LockAcquiredByTrying(LockClass lock_class);
 void LockReleased(LockClass lock_class, SourceLine source);
 // The classes that the running task holds, as a bit set.
 uint32_t LocksHeld();

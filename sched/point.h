@@ -104,7 +104,18 @@ namespace reapsim {
   X(kMreleaseChecked, "mm/oom_kill.c:process_mrelease after task_unlock") \
   X(kMreleaseWalk, "mm/oom_kill.c:process_mrelease before the walk")      \
   X(kMreleaseDrop, "mm/oom_kill.c:process_mrelease before mmdrop")        \
-  X(kDriverWait, "an uninterruptible sleep inside a driver")
+  X(kDriverWait, "an uninterruptible sleep inside a driver")              \
+  /* Locks of single VMAs */                                              \
+  X(kVmaLookup, "mm/mmap_lock.c:lock_vma_under_rcu looks up")             \
+  X(kVmaStartRead, "mm/mmap_lock.c:vma_start_read")                       \
+  X(kVmaLockSeq, "mm/mmap_lock.c:vma_start_read before its last check")   \
+  X(kVmaEndRead, "include/linux/mmap_lock.h:vma_refcount_put")            \
+  X(kVmaStartWrite, "mm/mmap_lock.c:__vma_start_write")                   \
+  X(kVmaStartWriteWait, "mm/mmap_lock.c:__vma_enter_locked waiting")      \
+  X(kVmaAttach, "include/linux/mmap_lock.h:vma_mark_attached")            \
+  X(kVmaDetach, "mm/mmap_lock.c:vma_mark_detached")                       \
+  X(kVmaEndWriteAll, "include/linux/mmap_lock.h:vma_end_write_all")       \
+  X(kVmaTreeStore, "mm/vma.h:vma_iter_store")
 
 enum class Point : uint8_t {
   kNone,

@@ -147,7 +147,7 @@ bool down_read_trylock(rw_semaphore* sem,
   SchedulePoint(Point::kDownRead, Access::kAcquire, NumberOf(sem), source);
   if (sem->writer != 0 || sem->first != nullptr) return false;
   sem->readers++;
-  LockAcquired(sem->lock_class, source);
+  LockAcquiredByTrying(sem->lock_class);
   return true;
 }
 

@@ -104,13 +104,14 @@ bool wait_for_vfork_done(task_struct* child, const completion* vfork) {
 // that it died. kernel/futex/core.c:handle_futex_death()
 void handle_futex_death(uint64_t uaddr, const task_struct* curr) {
   uint64_t word = 0;
-  if (access_user_word(uaddr, /*write=*/false, &word) != AccessResult::kOk) {
+  if (access_user_word(uaddr, /*write=*/false, &word, /*user_mode=*/false) !=
+      AccessResult::kOk) {
     return;
   }
   if ((word & FUTEX_TID_MASK) != static_cast<uint64_t>(task_pid_vnr(curr)))
     return;
   word = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-  (void)access_user_word(uaddr, /*write=*/true, &word);
+  (void)access_user_word(uaddr, /*write=*/true, &word, /*user_mode=*/false);
 }
 
 // kernel/futex/core.c:futex_cleanup(), exit_robust_list(). An unreadable list
@@ -118,8 +119,8 @@ void handle_futex_death(uint64_t uaddr, const task_struct* curr) {
 void futex_cleanup(task_struct* tsk) {
   if (tsk->robust_list == 0) return;
   uint64_t entry = 0;
-  if (access_user_word(tsk->robust_list, /*write=*/false, &entry) ==
-          AccessResult::kOk &&
+  if (access_user_word(tsk->robust_list, /*write=*/false, &entry,
+                       /*user_mode=*/false) == AccessResult::kOk &&
       entry != 0) {
     handle_futex_death(entry, tsk);
   }
@@ -131,7 +132,8 @@ void mm_release(task_struct* tsk, mm_struct* mm) {
   if (tsk->clear_child_tid != 0) {
     if (atomic_read(mm->mm_users) > 1) {
       uint64_t zero = 0;
-      (void)access_user_word(tsk->clear_child_tid, /*write=*/true, &zero);
+      (void)access_user_word(tsk->clear_child_tid, /*write=*/true, &zero,
+                             /*user_mode=*/false);
     }
     tsk->clear_child_tid = 0;
   }
