@@ -15,6 +15,7 @@
 #include "mm/pgtable.h"
 #include "mm/populate.h"
 #include "mm/testing.h"
+#include "mm/tlb.h"
 #include "mm/vma.h"
 #include "sched/rcu.h"
 
@@ -301,6 +302,7 @@ TEST_P(VmaLockTest, DevicePrivateMemoryNeedsMmapLock) {
     auto* entry =
         const_cast<pte_t*>(FindEntry(mm_state(), p.mm, kBase, &level));
     *entry = swp_entry(SwpType::kDevicePrivate, pte_pfn(*entry));
+    flush_tlb_mm(p.mm);
   });
   p.HoldForWriting();
   p.StartAccess(p.task, kBase, /*write=*/true);
