@@ -100,6 +100,17 @@ class Process {
   AccessResult result = AccessResult::kOk;
 };
 
+// The host looks while nobody runs.
+int MapCount(const mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  return mm->map_count;
+}
+uint64_t TotalVm(const mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  return mm->total_vm;
+}
+uint64_t LockedVm(const mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  return mm->locked_vm;
+}
+
 // ---- Faults beside a writer ------------------------------------------------
 
 struct BesideCase {
@@ -421,7 +432,7 @@ TEST_P(VmaLockTest, MergingWaitsForAReaderOfTheUpperVma) {
   EXPECT_FALSE(p.w.Go(p.other));
   ASSERT_TRUE(p.w.Go(p.task));
   ASSERT_TRUE(p.w.Go(p.other));
-  EXPECT_EQ(p.mm->map_count, 1);
+  EXPECT_EQ(MapCount(p.mm), 1);
 }
 
 // While a writer waits, no reader comes in.
@@ -880,7 +891,7 @@ TEST_P(StackTest, GrowsDownToAFault) {
              .prot = c.below_prot,
              .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | c.below_flags});
     }
-    const uint64_t total_vm = p.mm->total_vm;
+    const uint64_t total_vm = TotalVm(p.mm);
     p.StartAccess(p.task, kStackTop - c.pages_down * kPage, /*write=*/true);
     ASSERT_TRUE(p.w.Go(p.task));
     const bool grew = c.pages_after > 1;
@@ -888,7 +899,7 @@ TEST_P(StackTest, GrowsDownToAFault) {
     const vm_area_struct* stack = p.VmaAt(kStackTop - 1);
     EXPECT_EQ(stack->vm_start, kStackTop - c.pages_after * kPage);
     EXPECT_EQ(stack->vm_pgoff, stack->vm_start / kPage);
-    EXPECT_EQ(p.mm->total_vm, total_vm + c.pages_after - 1);
+    EXPECT_EQ(TotalVm(p.mm), total_vm + c.pages_after - 1);
     EXPECT_FALSE(rwsem_is_locked(&p.mm->mmap_lock));
     EXPECT_EQ(p.w.Problems(), "");
   }
@@ -934,7 +945,7 @@ TEST(StackTest, CountsLockedPagesThatItGrowsBy) {
   p.Map(AnonAt(kStackTop - kPage, 1, MAP_GROWSDOWN | MAP_LOCKED));
   p.StartAccess(p.task, kStackTop - 3 * kPage, /*write=*/true);
   ASSERT_TRUE(p.w.Go(p.task));
-  EXPECT_EQ(p.mm->locked_vm, 3u);
+  EXPECT_EQ(LockedVm(p.mm), 3u);
 }
 
 // Which lock it takes.
@@ -1028,7 +1039,7 @@ TEST(StackTest, IsLookedUpAgainUnderTheWriteLock) {
 TEST(StackTest, GrowsOnceIfTwoFaultsMeet) {
   Process p("v5.15-rc1");
   MapStack(p);
-  const uint64_t total_vm = p.mm->total_vm;
+  const uint64_t total_vm = TotalVm(p.mm);
   p.StartAccess(p.task, kStackTop - 3 * kPage, /*write=*/true);
   ASSERT_TRUE(p.w.RunUntil(p.task, Point::kSpinLock)) << "page_table_lock";
   p.w.Run(p.other, [] {
@@ -1038,7 +1049,7 @@ TEST(StackTest, GrowsOnceIfTwoFaultsMeet) {
   ASSERT_TRUE(p.w.Go(p.task));
   EXPECT_EQ(p.result, AccessResult::kOk);
   EXPECT_EQ(p.VmaAt(kStackTop - 1)->vm_start, kStackTop - 8 * kPage);
-  EXPECT_EQ(p.mm->total_vm, total_vm + 7);
+  EXPECT_EQ(TotalVm(p.mm), total_vm + 7);
 }
 
 TEST_P(VmaLockTest, StackWaitsForItsReadersBeforeItGrows) {
