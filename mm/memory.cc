@@ -1123,10 +1123,11 @@ bool should_fault_around(const vm_fault* vmf) {
 }
 
 // The handlers of the kinds that have map_pages() are known not to need
-// mmap_lock. 0, or VM_FAULT_RETRY: the VMA's own lock was held, and is dropped
-// now.
+// mmap_lock; special mappings have no handler. 0, or VM_FAULT_RETRY: the VMA's
+// own lock was held, and is dropped now.
 unsigned vmf_can_call_fault(const vm_fault* vmf) {
-  if (HasMapPages(vmf->vma) || (vmf->flags & FAULT_FLAG_VMA_LOCK) == 0) {
+  if (HasMapPages(vmf->vma) || vmf->vma->vm_ops == VmOps::kSpecial ||
+      (vmf->flags & FAULT_FLAG_VMA_LOCK) == 0) {
     return 0;
   }
   vma_end_read(vmf->vma);

@@ -1,8 +1,6 @@
 // Copyright 2026 The reapsim Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "mm/mmap_lock.h"
-
 #include <sys/mman.h>
 
 #include <string>
@@ -11,6 +9,7 @@
 #include "mm/filemap.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
+#include "mm/mmap_lock.h"
 #include "mm/oom_kill.h"
 #include "mm/pgtable.h"
 #include "mm/populate.h"
@@ -45,6 +44,11 @@ class Process {
     mm = task->mm;
     Map(AnonAt(kBase, 4));
     EXPECT_EQ(Write(task, 0), AccessResult::kOk);
+  }
+  ~Process() {
+    if (w.engine().stopped()) return;
+    EXPECT_EQ(task->thread->rcu_nesting, 0u);
+    EXPECT_EQ(other->thread->rcu_nesting, 0u);
   }
 
   void Map(const MmapArgs& args) {
@@ -353,10 +357,14 @@ TEST_P(WriterTest, WaitsForAReaderOfEachVmaThatItChanges) {
     SCOPED_TRACE(version);
     Process p(version);
     p.StopInAFault();
+    const vm_area_struct* vma = p.VmaAt(kBase);
     auto* run = c.run;
     mm_struct* mm = p.mm;
     p.w.Start(p.other, [run, mm] { run(mm); });
     EXPECT_EQ(p.w.Go(p.other), !c.waits);
+    EXPECT_EQ(vma->vm_start, kBase) << "it changed beside its reader";
+    EXPECT_EQ(vma->vm_end, kBase + 4 * kPage);
+    EXPECT_EQ(vma->vm_flags & (VM_WRITE | VM_LOCKED | VM_DONTCOPY), VM_WRITE);
     ASSERT_TRUE(p.w.Go(p.task));
     EXPECT_EQ(p.result, AccessResult::kOk);
     EXPECT_TRUE(p.w.Go(p.other));
@@ -554,11 +562,12 @@ TEST(RefcountTest, AnotherProcessOfTheVmaOutlivesTheMistake) {
   p.w.Run(p.other, [] { (void)vm_munmap(kBase, 4 * kPage); });
   for (int i = 0; i < 1000 && !p.w.mm().vma_slab.IsLive(vma); ++i) {
     p.w.Run(user, [] {
-      (void)vm_munmap(kBase, kPage);
-      (void)vm_mmap(AnonAt(kBase, 1));
+      (void)vm_munmap(kBase, 4 * kPage);
+      (void)vm_mmap(AnonAt(kBase, 4));
     });
   }
   ASSERT_TRUE(p.w.RunUntil(p.task, Point::kVmaEndRead));
+  EXPECT_EQ(theirs->pgtables_bytes, 0) << "it faulted in their memory";
   p.w.StartExitMm(user);
   EXPECT_FALSE(p.w.Go(user)) << "its VMA is held";
   ASSERT_TRUE(p.w.Go(p.task));

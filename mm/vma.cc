@@ -431,7 +431,7 @@ int expand_downwards(vm_area_struct* vma,
   if (address < vma->vm_start) {
     const uint64_t grow = (vma->vm_start - address) >> PAGE_SHIFT;
     error = -ENOMEM;
-    if (grow <= vma->vm_pgoff && MayGrow(vma->vm_end - address, grow)) {
+    if (MayGrow(vma->vm_end - address, grow)) {
       if ((vma->vm_flags & VM_LOCKED) != 0) mm->locked_vm += grow;
       mm->total_vm += grow;
       vma->vm_start = address;
