@@ -6,15 +6,18 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "base/kernel_version.h"
 
 namespace reapsim {
 namespace {
@@ -62,6 +65,29 @@ TEST_P(HostCgroupTest, NothingIsLeftOfAFrozenVictim) {
   EXPECT_TRUE(m.End().ok());
   EXPECT_FALSE(Exists(cgroup.path()));
   EXPECT_FALSE(Exists(pid));
+}
+
+// docs/conform.md says why freezer.v1_sigterm is played with a running victim.
+TEST(HostFreezerTest, SigtermIsAcceptedForWhoIsFrozenAsleepFromV61On) {
+  HostMachine m;
+  HostCgroup cgroup(m, Kind::kFreezerV1);
+  HostTask& victim = m.Spawn();
+  cgroup.Add(victim);
+  m.WaitInCall(victim, SYS_futex, "S");
+  cgroup.Freeze();
+  const int pidfd = m.PidfdOpen(victim);
+  m.Kill(victim, SIGTERM);
+  const int64_t ret = m.Mrelease(pidfd);
+  const absl::StatusOr<KernelVersion> version =
+      ParseKernelVersion(HostRelease());
+  ASSERT_TRUE(version.ok()) << version.status();
+  if (absl::IsUnimplemented(m.status()) ||
+      absl::IsPermissionDenied(m.status())) {
+    GTEST_SKIP() << m.status();
+  }
+  ASSERT_TRUE(m.ok()) << m.status();
+  const KernelVersion sleeps_are_freezable = {.major = 6, .minor = 1};
+  EXPECT_EQ(ret, *version < sleeps_are_freezable ? -EINVAL : 0);
 }
 
 // What the child of the test tells about itself before it is killed.
