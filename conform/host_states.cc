@@ -362,6 +362,14 @@ void SharerZombie(HostScene& s) {
   s.KillAndHold({&s.victim()});
   s.Call(s.fd());
 }
+void SharerLosesLeader(HostScene& s) {
+  HostTask& sharer = s.victim().CloneVm();
+  (void)sharer.CloneThread();
+  Exit(sharer);
+  s.m().WaitState(sharer, "Z");
+  s.KillAndHold({&s.victim()});
+  s.Call(s.fd());
+}
 void VforkChildKilled(HostScene& s) {
   HostTask& child = s.victim().Vfork();
   const int fd = s.m().PidfdOpen(child);
@@ -752,6 +760,7 @@ const std::vector<HostState>& HostStates() {
       {"sharers.clone_vm_killed", SharersKilled},
       {"sharers.dumps_core", SharerDumps},
       {"sharers.zombie", SharerZombie},
+      {"sharers.leader_zombie", SharerLosesLeader},
       {"sharers.vfork_child_killed", VforkChildKilled},
       {"sharers.vfork_parent_killed", VforkParentKilled},
       {"sharers.vfork_both_killed", VforkBothKilled},

@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "import/proc_source.h"
 #include "import/smaps.h"
+#include "mm/pagemap.h"
 #include "mm/smaps.h"
 #include "syscall/kernel.h"
 
@@ -106,6 +107,19 @@ TEST(ImportTest, GivesTheTestItselfWhatProcSays) {
   ExpectImportsExactly(self->smaps, &self->pages);
 }
 
+// The bits of mm/pagemap.h for the flags of import/proc_source.h.
+uint64_t BitsOf(uint8_t flags) {
+  uint64_t bits = 0;
+  if ((flags & kPagePresent) != 0) bits |= PM_PRESENT;
+  if ((flags & kPageSwapped) != 0) bits |= PM_SWAP;
+  if ((flags & kPageFileOrShmem) != 0) bits |= PM_FILE;
+  if ((flags & kPageUffdWp) != 0) bits |= PM_UFFD_WP;
+  if ((flags & kPageGuard) != 0) bits |= PM_GUARD_REGION;
+  if ((flags & kPageHuge) != 0) bits |= PAGE_IS_HUGE;
+  if ((flags & kPageZero) != 0) bits |= PAGE_IS_PFNZERO;
+  return bits;
+}
+
 // ---- Mappings made here ----------------------------------------------------
 
 SmapsVma Vma(uint64_t start, uint64_t pages, SmapsSizes kib = {}) {
@@ -126,6 +140,65 @@ SmapsVma FileVma(uint64_t start, uint64_t pages, uint64_t inode,
   vma.inode = inode;
   vma.name = absl::StrCat("/file", inode);
   return vma;
+}
+
+// Whatever a scanned pagemap can show is in the model's pagemap afterwards.
+TEST(ImportTest, GivesBackAScannedPagemapPageByPage) {
+  constexpr uint64_t kAnon = uint64_t{1} << 30;
+  constexpr uint64_t kHuge = uint64_t{2} << 20;
+  constexpr uint64_t kMarkers = uint64_t{1} << 32;
+  constexpr uint64_t kFile = uint64_t{1} << 33;
+  SmapsVma anon = Vma(
+      kAnon, 2048, {.rss = 4104, .anonymous = 4104, .anon_huge_pages = 4096});
+  anon.vm_flags.push_back("uw");
+  SmapsVma markers = Vma(kMarkers, 8, {.swap = 8});
+  markers.vm_flags.push_back("uw");
+  SmapsVma file = FileVma(kFile, 8, 5, {.rss = 12, .anonymous = 4});
+  file.vm_flags.push_back("uw");
+  const std::vector<VmaPages> pages = {
+      {.known = true,
+       .scanned = true,
+       .runs = {{kAnon, 512, kPagePresent | kPageHuge},
+                {kAnon + kHuge, 512, kPagePresent | kPageHuge | kPageUffdWp},
+                {kAnon + 2 * kHuge, 512,
+                 kPagePresent | kPageHuge | kPageZero | kPageFileOrShmem},
+                {kAnon + 3 * kHuge, 1, kPagePresent},
+                {kAnon + 3 * kHuge + 0x1000, 1, kPagePresent | kPageUffdWp},
+                {kAnon + 3 * kHuge + 0x2000, 1, kPagePresent | kPageZero},
+                {kAnon + 3 * kHuge + 0x3000, 1, kPageSwapped | kPageGuard},
+                {kAnon + 3 * kHuge + 0x4000, 1, kPageSwapped | kPageUffdWp},
+                {kAnon + 3 * kHuge + 0x5000, 1, kPageSwapped}}},
+      {.known = true,
+       .scanned = true,
+       .runs = {{kMarkers, 1, kPageSwapped},
+                {kMarkers + 0x1000, 1, kPageSwapped | kPageUffdWp}}},
+      {.known = true,
+       .scanned = true,
+       .runs = {{kFile, 1, kPagePresent | kPageFileOrShmem},
+                {kFile + 0x1000, 1,
+                 kPagePresent | kPageFileOrShmem | kPageUffdWp},
+                {kFile + 0x2000, 1, kPagePresent}}},
+  };
+  const SmapsFile smaps = {.vmas = {anon, markers, file}};
+  ExpectImportsExactly(smaps, &pages);
+
+  const absl::StatusOr<ImportPlan> plan =
+      ImportPlan::Make(smaps, {.pages = &pages});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  Imported imported(*plan);
+  const auto report = ReportPagemap(imported.task->raw()->mm);
+  ASSERT_EQ(report.size(), pages.size());
+  for (size_t i = 0; i < pages.size(); ++i) {
+    ASSERT_EQ(report[i].size(), pages[i].runs.size());
+    for (size_t j = 0; j < pages[i].runs.size(); ++j) {
+      const PageRun& want = pages[i].runs[j];
+      const PagemapRun& run = report[i][j];
+      EXPECT_EQ(run.start, want.start);
+      EXPECT_EQ(run.pages, want.pages);
+      EXPECT_EQ(run.bits & ~PM_MMAP_EXCLUSIVE, BitsOf(want.flags))
+          << "mapping " << i << ", run " << j;
+    }
+  }
 }
 
 TEST(ImportTest, KeepsNeighboursApartThatTheModelWouldJoin) {

@@ -378,6 +378,25 @@ TEST(ZapTest, LeavesAMarkerWhereAProtectedFilePageWas) {
   PutFile(w, task, file);
 }
 
+TEST(ZapTest, ReapersMustNotComeToMapsOfPfns) {
+  MmWorld w(kNew);
+  task_struct* task = w.Spawn();
+  Map(w, task,
+      {.addr = kBase,
+       .length = PAGE_SIZE,
+       .prot = PROT_READ,
+       .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+       .extra_vm_flags = VM_PFNMAP});
+  w.Run(task, [] {
+    mmu_gather tlb;
+    vm_area_struct* vma = find_vma(current()->mm, kBase);
+    tlb_gather_mmu(&tlb, current()->mm);
+    unmap_page_range(&tlb, vma, vma->vm_start, vma->vm_end, {.reaping = true});
+    tlb_finish_mmu(&tlb);
+  });
+  EXPECT_EQ(w.engine().TakeVerdict().what, "S21: a reaper unmaps a PFN map");
+}
+
 TEST(ZapTest, GoesOnAfterBeingAskedForTheCpu) {
   for (const char* version : {kOld, kNew}) {
     SCOPED_TRACE(version);

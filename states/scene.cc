@@ -105,11 +105,11 @@ bool Scene::Reach(Task& task, Point point) {
 }
 
 void Scene::Unreachable(const std::string& why) {
-  if (outcome_.unreachable.empty()) outcome_.unreachable = why;
+  if (!Broken() && outcome_.unreachable.empty()) outcome_.unreachable = why;
 }
 
 int64_t Scene::Must(const SysResult& result, const char* step) {
-  if (!result.ok()) Unreachable(std::string(step) + " fails");
+  if (Broken() || !result.ok()) Unreachable(std::string(step) + " fails");
   return result.kernel();
 }
 
@@ -131,7 +131,7 @@ void Scene::NoteBefore() {
 void Scene::NoteAfter(Task& task, const SysResult& ret) {
   outcome_.called = true;
   outcome_.ret = ret;
-  outcome_.verdict = kernel_->TakeVerdict();
+  (void)Broken();
   if (task.phase() != TaskPhase::kGone) {
     outcome_.decision = kernel_->LastDecision(task);
     outcome_.why = kernel_->LastWillFree(task);
@@ -146,21 +146,28 @@ void Scene::NoteAfter(Task& task, const SysResult& ret) {
   outcome_.oom_skip_after = Mm(watched_.first).oom_skip();
 }
 
+bool Scene::Broken() {
+  if (!kernel_->stopped()) return false;
+  if (!outcome_.verdict) outcome_.verdict = kernel_->TakeVerdict();
+  outcome_.called = true;
+  return true;
+}
+
 void Scene::CallAs(Task& task, int fd, unsigned int flags) {
-  if (!outcome_.unreachable.empty()) return;
+  if (Broken() || !outcome_.unreachable.empty()) return;
   NoteBefore();
   const SysResult ret = kernel_->As(task).process_mrelease(fd, flags);
   NoteAfter(task, ret);
 }
 
 void Scene::Start(Task& task, int fd) {
-  if (!outcome_.unreachable.empty()) return;
+  if (Broken() || !outcome_.unreachable.empty()) return;
   NoteBefore();
   kernel_->BeginCall(task, [fd] { return sys_process_mrelease(fd, 0); });
 }
 
 void Scene::Finish(Task& task) {
-  if (!outcome_.unreachable.empty()) return;
+  if (Broken() || !outcome_.unreachable.empty()) return;
   (void)kernel_->Finish(task);
   NoteAfter(task, task.phase() == TaskPhase::kGone ? SysResult::Never()
                                                    : kernel_->Result(task));

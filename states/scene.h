@@ -114,6 +114,8 @@ class Scene {
   void NoteBefore();
   void NoteAfter(Task& task, const SysResult& ret);
   bool Watching() const;
+  // Whether a verdict has stopped the world, perhaps before the call; notes it.
+  bool Broken();
   void GiveMemory(Task& task);
   // An mm and its generation: which one it is for good.
   using MmName = std::pair<const mm_struct*, uint32_t>;

@@ -385,6 +385,15 @@ void SharerZombie(Scene& s) {
   s.Kill(s.victim());
   s.Call(s.fd());
 }
+// Threads of it are asked in turn: the leader has no mm any more.
+void SharerLosesLeader(Scene& s) {
+  Task& sharer = Sharer(s);
+  (void)s.Must(s.k().As(sharer).clone_thread(), "clone");
+  Exit(s, sharer);
+  s.Run(sharer);
+  s.Kill(s.victim());
+  s.Call(s.fd());
+}
 // The victim waits in vfork() for its child, which it thereby shares with.
 Task& Vfork(Scene& s) {
   s.k().Begin(s.victim(), [](User user) { (void)user.vfork(); });
@@ -563,7 +572,7 @@ void TwoCallers(Scene& s) {
   s.k().Begin(other, [fd](User user) { (void)user.process_mrelease(fd, 0); });
   if (!s.Reach(other, Point::kReapVma)) return;
   s.Call(s.fd());
-  (void)s.k().Finish(other);
+  if (!s.k().stopped()) (void)s.k().Finish(other);
 }
 
 // ---- Freezers --------------------------------------------------------------
@@ -783,6 +792,9 @@ const std::vector<State>* MakeStates() {
        SharerDumps, kDumping, NotFreeing(W::kSharerDumps)},
       {"sharers.zombie", 35, "killed; the CLONE_VM process is a zombie",
        SharerZombie, Reaps(), Reaps()},
+      {"sharers.leader_zombie", 32,
+       "killed; of a CLONE_VM process a thread lives, the leader is a zombie",
+       SharerLosesLeader, kSharerLives, kSharerLives},
       {"sharers.vfork_child_killed", 36, "a vfork child, killed alone",
        VforkChildKilled, kSharerLives, kSharerLives},
       {"sharers.vfork_parent_killed", 36, "killed while its vfork child lives",

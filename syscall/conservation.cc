@@ -9,6 +9,7 @@
 #include <map>
 
 #include "mm/debug.h"
+#include "mm/pgtable.h"
 #include "sched/freezer.h"
 #include "syscall/exit.h"
 #include "syscall/signal.h"
@@ -78,6 +79,9 @@ void CompareCount(const char* what, uint64_t before, uint64_t after,
 }  // namespace
 
 Population CountPopulation(SchedState& sched, MmState& mm) {
+  // The huge zero page is made on first use and stays.
+  const uint64_t kept =
+      mm.huge_zero_pfn == kNoPfn ? 0 : uint64_t{1} << GeometryOf(mm).bits;
   return {.tasks = sched.task_slab.live(),
           .signals = sched.signal_slab.live(),
           .sighands = sched.sighand_slab.live(),
@@ -87,7 +91,7 @@ Population CountPopulation(SchedState& sched, MmState& mm) {
           .vmas = mm.vma_slab.live(),
           .mappings = mm.mapping_slab.live(),
           .page_tables = mm.ptdesc_slab.live(),
-          .free_frames = mm.nr_free,
+          .free_frames = mm.nr_free + kept,
           .swap_used = mm.swap.used};
 }
 
