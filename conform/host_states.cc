@@ -370,6 +370,20 @@ void SharerLosesLeader(HostScene& s) {
   s.KillAndHold({&s.victim()});
   s.Call(s.fd());
 }
+void FirstSharerLives(HostScene& s) {
+  (void)s.victim().CloneVm();
+  HostTask& second = s.victim().CloneVm();
+  s.KillAndHold({&s.victim()});
+  s.KillAndHold({&second});
+  s.Call(s.fd());
+}
+void LastSharerLives(HostScene& s) {
+  HostTask& first = s.victim().CloneVm();
+  (void)s.victim().CloneVm();
+  s.KillAndHold({&s.victim()});
+  s.KillAndHold({&first});
+  s.Call(s.fd());
+}
 void VforkChildKilled(HostScene& s) {
   HostTask& child = s.victim().Vfork();
   const int fd = s.m().PidfdOpen(child);
@@ -761,6 +775,8 @@ const std::vector<HostState>& HostStates() {
       {"sharers.dumps_core", SharerDumps},
       {"sharers.zombie", SharerZombie},
       {"sharers.leader_zombie", SharerLosesLeader},
+      {"sharers.first_lives", FirstSharerLives},
+      {"sharers.last_lives", LastSharerLives},
       {"sharers.vfork_child_killed", VforkChildKilled},
       {"sharers.vfork_parent_killed", VforkParentKilled},
       {"sharers.vfork_both_killed", VforkBothKilled},

@@ -394,6 +394,20 @@ void SharerLosesLeader(Scene& s) {
   s.Kill(s.victim());
   s.Call(s.fd());
 }
+void FirstSharerLives(Scene& s) {
+  (void)Sharer(s);
+  Task& second = Sharer(s);
+  s.Kill(s.victim());
+  s.Kill(second);
+  s.Call(s.fd());
+}
+void LastSharerLives(Scene& s) {
+  Task& first = Sharer(s);
+  (void)Sharer(s);
+  s.Kill(s.victim());
+  s.Kill(first);
+  s.Call(s.fd());
+}
 // The victim waits in vfork() for its child, which it thereby shares with.
 Task& Vfork(Scene& s) {
   s.k().Begin(s.victim(), [](User user) { (void)user.vfork(); });
@@ -795,6 +809,12 @@ const std::vector<State>* MakeStates() {
       {"sharers.leader_zombie", 32,
        "killed; of a CLONE_VM process a thread lives, the leader is a zombie",
        SharerLosesLeader, kSharerLives, kSharerLives},
+      {"sharers.first_lives", 32,
+       "killed; of two CLONE_VM processes the first lives", FirstSharerLives,
+       kSharerLives, kSharerLives},
+      {"sharers.last_lives", 32,
+       "killed; of two CLONE_VM processes the last lives", LastSharerLives,
+       kSharerLives, kSharerLives},
       {"sharers.vfork_child_killed", 36, "a vfork child, killed alone",
        VforkChildKilled, kSharerLives, kSharerLives},
       {"sharers.vfork_parent_killed", 36, "killed while its vfork child lives",
