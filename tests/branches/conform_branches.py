@@ -110,7 +110,7 @@ def run(rows, blind, only, scratch):
         else:
             text = "AGREES"
         bad += bool(found) == (row.id in blind) or seconds > LIMIT
-        print("| `%s`: %s | %s |" % (row.id, row.meaning, text), flush=True)
+        print("| %s: %s | %s |" % (row.id, row.meaning, text), flush=True)
     return bad
 
 
