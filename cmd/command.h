@@ -6,6 +6,7 @@
 #ifndef REAPSIM_CMD_COMMAND_H_
 #define REAPSIM_CMD_COMMAND_H_
 
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -33,6 +34,9 @@ struct CommandResult {
 // The world outside; tests have another.
 struct Environment {
   std::string proc = "/proc";
+  // Shows how far a long command has come, "" at its end; null where nobody
+  // looks.
+  std::function<void(absl::string_view)> progress = nullptr;
 };
 
 }  // namespace reapsim

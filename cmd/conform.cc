@@ -17,8 +17,10 @@
 #include "absl/strings/strip.h"
 #include "base/kernel_version.h"
 #include "cmd/arguments.h"
+#include "cmd/conform_random.h"
 #include "conform/conform.h"
 #include "conform/host_machine.h"
+#include "conform/random_run.h"
 #include "report/conform_report.h"
 #include "report/text.h"
 
@@ -26,7 +28,8 @@ namespace reapsim {
 namespace {
 
 constexpr FlagSpec kFlags[] = {
-    {"rows", "GLOB,..."}, {"kernel", "VERSION"}, {"json", ""}};
+    {"rows", "GLOB,..."}, {"kernel", "VERSION"}, {"json", ""},  {"random", "N"},
+    {"seed", "S"},        {"only", "I"},         {"out", "DIR"}};
 
 // The rows whose ids match any of the globs, in the order of all rows. Each
 // glob has to match something.
@@ -78,12 +81,38 @@ absl::StatusOr<ConformReport> Conform(const Arguments& args) {
   return report;
 }
 
+CommandResult ConformAtRandom(const Arguments& args,
+                              const Environment& environment) {
+  if (args.Has("rows")) {
+    return CommandResult::Fails(
+        "--rows: the rows are not what --random and --only play");
+  }
+  const std::string host = HostRelease();
+  const absl::StatusOr<ResolvedVersion> version =
+      Resolve(args.Value("kernel").value_or(host));
+  if (!version.ok()) return CommandResult::Fails(version.status().message());
+  const absl::Status can = HostCanConform();
+  return RunConformRandom(args, environment,
+                          {.host = host,
+                           .version = version->requested,
+                           .skipped = std::string(can.message())},
+                          RealSides(version->requested));
+}
+
 }  // namespace
 
 CommandResult RunConform(absl::Span<const std::string> args,
-                         const Environment& /*environment*/) {
+                         const Environment& environment) {
   const absl::StatusOr<Arguments> parsed = Arguments::Parse(args, kFlags);
   if (!parsed.ok()) return CommandResult::Fails(parsed.status().message());
+  if (parsed->Has("random") || parsed->Has("only")) {
+    return ConformAtRandom(*parsed, environment);
+  }
+  for (const char* flag : {"seed", "out"}) {
+    if (!parsed->Has(flag)) continue;
+    return CommandResult::Fails(
+        absl::StrCat("--", flag, " goes with --random or --only"));
+  }
   const absl::StatusOr<ConformReport> report = Conform(*parsed);
   if (!report.ok()) return CommandResult::Fails(report.status().message());
   CommandResult result = CommandResult::Ok(

@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "cmd/command.h"
 #include "cmd/run.h"
 
 namespace {
@@ -42,6 +44,13 @@ void GoWhereTheUserIs() {
   }
 }
 
+// One line on a terminal, over the last.
+void ShowProgress(absl::string_view line) {
+  (void)WriteAll(
+      STDERR_FILENO,
+      absl::StrCat("\r\033[K", line.empty() ? "" : "reapsim: ", line));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -49,7 +58,9 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   GoWhereTheUserIs();
   const std::vector<std::string> args(argv + 1, argv + argc);
-  const reapsim::CommandResult result = reapsim::RunCommand(args);
+  reapsim::Environment environment;
+  if (isatty(STDERR_FILENO) != 0) environment.progress = ShowProgress;
+  const reapsim::CommandResult result = reapsim::RunCommand(args, environment);
   (void)WriteAll(STDERR_FILENO, result.err);
   if (!WriteAll(STDOUT_FILENO, result.out)) {
     std::fprintf(stderr, "reapsim: cannot write to standard output: %s\n",

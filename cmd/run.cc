@@ -43,6 +43,10 @@ constexpr char kHelp[] =
       the call, and compares. Needs root.
         --rows=GLOB,...     only these rows: kind.*,killed.running
         --kernel=VERSION    the model's; else what uname -r says
+        --random=N          N victims drawn at random instead of the rows
+        --seed=S            other ones; victim I of seed S is always the same
+        --only=I            victim I alone, and all that happens to it
+        --out=DIR           where to write those on which they disagree
   reapsim help, reapsim --version
 
   The defaults are --kernel=v6.18 and --signal=KILL. Exit status: 0, also when

@@ -278,6 +278,9 @@ SysResult User::clone_vm(uint64_t more_flags) {
 SysResult User::clone_newpid() {
   return Do([] { return Clone(CLONE_NEWPID, SIGCHLD); });
 }
+SysResult User::clone(uint64_t flags) {
+  return Do([=] { return Clone(flags, SIGCHLD); });
+}
 SysResult User::execve(bool bare) {
   return Do(
       [=] { return ExecStandardImage(current()->comm, bare, current()->uid); });

@@ -132,6 +132,8 @@ class User {
   // the caller's sibling.
   SysResult clone_vm(uint64_t more_flags = 0);
   SysResult clone_newpid();
+  // clone(2) with these flags and SIGCHLD as the exit signal.
+  SysResult clone(uint64_t flags);
   // A new image: the standard one, or nothing mapped.
   SysResult execve(bool bare = false);
   SysResult exit(int code);  // this thread only
