@@ -75,6 +75,23 @@ Arena::~Arena() {
   g_slots_taken.fetch_and(~(1u << slot_));
 }
 
+namespace {
+
+// Large worlds live in huge pages of the host: a walk that jumps from frame to
+// frame would otherwise mostly wait for the host's page tables. Small worlds,
+// of which there are many, never get beyond the first bytes of an extent, and
+// take no more memory than before. Nothing depends on whether the host agrees.
+void AdviseHugePages(char* base, size_t capacity) {
+  constexpr size_t kHugePage = size_t{2} << 20;
+  constexpr size_t kWorthIt = 16 * kHugePage;
+  if (capacity < kWorthIt) return;
+  const size_t small =
+      2 * kHugePage - reinterpret_cast<uintptr_t>(base) % kHugePage;
+  (void)madvise(base + small, capacity - small, MADV_HUGEPAGE);
+}
+
+}  // namespace
+
 Extent* Arena::Reserve(Part part, size_t capacity) {
   const int i = static_cast<int>(part);
   capacity = RoundUp(capacity);
@@ -88,6 +105,7 @@ Extent* Arena::Reserve(Part part, size_t capacity) {
              .base = reinterpret_cast<char*>(header_) + begin,
              .capacity = capacity,
              .used = 0};
+  if (part != Part::kStack) AdviseHugePages(extent->base, capacity);
   return extent;
 }
 

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -296,7 +297,15 @@ uint64_t VictimWorld::Memset() {
   return bytes + frames;
 }
 
-// ---- Host memory -----------------------------------------------------------
+// ---- The host --------------------------------------------------------------
+
+double CpuSeconds() {
+  timespec now;
+  REAP_CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0,
+             "bench: no clock");
+  return static_cast<double>(now.tv_sec) +
+         static_cast<double>(now.tv_nsec) * 1e-9;
+}
 
 uint64_t ResidentNow() {
   std::FILE* file = std::fopen("/proc/self/statm", "r");

@@ -12,7 +12,6 @@
 #ifndef REAPSIM_BENCH_WORLD_H_
 #define REAPSIM_BENCH_WORLD_H_
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -106,14 +105,14 @@ class VictimWorld {
   SysResult result_ = SysResult::Never();
 };
 
-// How long fn() takes, in seconds.
+// How much time of a CPU fn() takes, in seconds. Time in which the host runs
+// somebody else does not count.
+double CpuSeconds();
 template <class Fn>
 double TimeOf(const Fn& fn) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = CpuSeconds();
   fn();
-  const std::chrono::duration<double> took =
-      std::chrono::steady_clock::now() - start;
-  return took.count();
+  return CpuSeconds() - start;
 }
 
 // Memory of this process on the host, in bytes: now, and at most so far.

@@ -22,6 +22,7 @@
 #include "mm/mmap.h"
 #include "mm/mmu_notifier.h"
 #include "mm/page_alloc.h"
+#include "mm/page_block.h"
 #include "mm/pgtable.h"
 #include "mm/rmap.h"
 #include "mm/shmem.h"
@@ -384,6 +385,19 @@ int copy_page_range(vm_area_struct* dst_vma, vm_area_struct* src_vma) {
 
 namespace {
 
+// How many of the `max_nr` entries from pte on are none.
+uint64_t skip_none_ptes(const pte_t* pte, uint64_t max_nr) {
+  constexpr uint64_t kStep = 8;
+  uint64_t nr = 0;
+  for (; nr + kStep <= max_nr; nr += kStep) {
+    pte_t any = 0;
+    for (uint64_t i = 0; i < kStep; ++i) any |= pte[nr + i];
+    if (!pte_none(any)) break;
+  }
+  while (nr < max_nr && pte_none(pte[nr])) ++nr;
+  return nr;
+}
+
 // One lock section of zap_pte_range(): what it has done so far.
 struct ZapSection {
   mmu_gather* tlb;
@@ -461,26 +475,81 @@ void zap_present_folio_ptes(ZapSection* z, pte_t* pte, uint32_t nr) {
   }
 }
 
-// As many of the `max_nr` entries from pte on as map plain anonymous pages, and
-// as the current batch has room for: what nearly all of a walk is. The entry
-// that would fill the batch is left to zap_present_ptes().
-uint32_t ZapPlainAnonPtes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
+// An entry that maps a frame with a struct page, and asks for nothing more.
+bool PlainPte(pte_t pte) {
   constexpr pte_t kBits = _PAGE_PRESENT | _PAGE_SPECIAL | _PAGE_UFFD_WP;
+  return (pte & kBits) == _PAGE_PRESENT;
+}
+
+// What a private page's record says while one entry maps it and nothing else
+// is known of it, and after that.
+constexpr page kPlainMapped = {._refcount = 1,
+                               ._mapcount = 1,
+                               .flags = PG_anon | PG_swapbacked | PG_allocated};
+constexpr page kPlainUnmapped = {
+    ._refcount = 1, ._mapcount = 0, .flags = kPlainMapped.flags};
+
+// Unmaps kPageBlock pages whose frames follow each other and that are all plain
+// pages. False: they are not all like this, and nothing is done.
+bool ZapPlainBlock(page* mem_map, pte_t* pte, uint64_t* slots) {
+  static constexpr page_block kMapped = page_block::Of(kPlainMapped);
+  static constexpr page_block kUnmapped = page_block::Of(kPlainUnmapped);
+  const pte_t first = pte[0];
+  if (!PlainPte(first) || !IsRamp(pte, first, PAGE_SIZE)) return false;
+  page* p = &mem_map[pte_pfn(first)];
+  // The records that the walk comes to some blocks from here.
+  __builtin_prefetch(p + 16 * kPageBlock, 1);
+  if (!IsBlock(p, kMapped)) return false;
+  SetBlock(p, kUnmapped);
+  SetRamp(slots, uint64_t{pte_pfn(first)} << 2, 1 << 2);
+  SetRamp(pte, 0, 0);
+  return true;
+}
+
+// The next of at most `end` entries that map plain anonymous pages, one by one.
+// Stops after a block, or at the first other entry; returns how many.
+uint32_t ZapPlainSingly(page* mem_map, pte_t* pte, uint64_t* slots,
+                        uint64_t end) {
   constexpr uint16_t kFlags = PG_anon | PG_head | PG_tail | PG_mlocked;
-  mmu_gather_batch* batch = z->tlb->active;
-  uint64_t* slots = batch->encoded_pages + batch->nr;
-  const uint64_t room = batch->max - z->tlb->reserve - batch->nr - 1;
-  const uint64_t end = max_nr < room ? max_nr : room;
+  const uint64_t stop = end < kPageBlock ? end : kPageBlock;
+  // The frames lie anywhere: their records come from memory. What the entries
+  // beyond hold is only guessed; a wrong guess costs nothing.
+  const uint64_t ahead = end < 3 * kPageBlock ? end : 3 * kPageBlock;
+  for (uint64_t i = 2 * kPageBlock; i < ahead; ++i) {
+    __builtin_prefetch(&mem_map[pte_pfn(pte[i])], 1);
+  }
   uint32_t nr = 0;
-  for (; nr < end; ++nr) {
+  for (; nr < stop; ++nr) {
     const pte_t ptent = pte[nr];
-    if ((ptent & kBits) != _PAGE_PRESENT) break;
-    page* p = &z->mem_map[pte_pfn(ptent)];
+    if (!PlainPte(ptent)) break;
+    page* p = &mem_map[pte_pfn(ptent)];
     if ((p->flags & kFlags) != PG_anon || p->_mapcount == 0) break;
     p->_mapcount--;
     pte[nr] = 0;
     slots[nr] = uint64_t{pte_pfn(ptent)} << 2;
   }
+  return nr;
+}
+
+// As many of the `max_nr` entries from pte on as map plain anonymous pages, and
+// as the current batch has room for: what nearly all of a walk is. The entry
+// that would fill the batch is left to zap_present_ptes().
+uint32_t ZapPlainAnonPtes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
+  mmu_gather_batch* batch = z->tlb->active;
+  uint64_t* slots = batch->encoded_pages + batch->nr;
+  const uint64_t room = batch->max - z->tlb->reserve - batch->nr - 1;
+  const uint64_t end = max_nr < room ? max_nr : room;
+  uint32_t nr = 0;
+  uint32_t step = 0;
+  do {
+    if (end - nr >= kPageBlock &&
+        ZapPlainBlock(z->mem_map, pte + nr, slots + nr)) {
+      step = kPageBlock;
+    } else {
+      step = ZapPlainSingly(z->mem_map, pte + nr, slots + nr, end - nr);
+    }
+    nr += step;
+  } while (step == kPageBlock);
   batch->nr += nr;
   z->rss[MM_ANONPAGES] -= nr;
   return nr;
@@ -586,20 +655,21 @@ uint64_t zap_pte_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
   const bool resched = need_resched();
   const bool resched_on_none = resched && diff.zap_checks_resched_on_none;
   while (address != end) {
-    uint32_t nr = 1;
+    const uint64_t max_nr = (end - address) >> PAGE_SHIFT;
+    uint64_t nr;
     const pte_t ptent = *pte;
     if (pte_none(ptent)) {
       if (resched_on_none) break;
+      nr = skip_none_ptes(pte, max_nr);
     } else if (resched) {
       break;
     } else if (pte_present(ptent)) {
-      const uint64_t max_nr = (end - address) >> PAGE_SHIFT;
       nr = ZapPlainAnonPtes(&z, pte, max_nr);
       if (nr == 0) nr = zap_present_ptes(&z, pte, max_nr);
       if (flush_start == end) flush_start = address;
       flush_end = address + nr * PAGE_SIZE;
     } else {
-      nr = zap_nonpresent_ptes(&z, pte, (end - address) >> PAGE_SHIFT);
+      nr = zap_nonpresent_ptes(&z, pte, max_nr);
     }
     pte += nr;
     address += nr * PAGE_SIZE;

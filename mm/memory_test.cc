@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -395,6 +396,128 @@ TEST(ZapTest, ReapersMustNotComeToMapsOfPfns) {
     tlb_finish_mmu(&tlb);
   });
   EXPECT_EQ(w.engine().TakeVerdict().what, "S21: a reaper unmaps a PFN map");
+}
+
+// The walk takes plain pages in blocks. One odd page among them, wherever it
+// lies, must be found and treated as its kind asks for.
+struct OddPage {
+  const char* name;
+  // Changes an entry and the page that it maps, as something else would have.
+  void (*make)(MmState& mm, pte_t* pte, page* p);
+  // Undoes what outlives the zap.
+  void (*settle)(pfn_t pfn);
+  const char* verdict;  // null: none
+};
+
+constexpr OddPage kOddPages[] = {
+    {.name = "none differs", .make = [](MmState&, pte_t*, page*) {}},
+    {.name = "read-only",
+     .make = [](MmState&, pte_t* pte, page*) { *pte = pte_wrprotect(*pte); }},
+    {.name = "mlocked",
+     .make = [](MmState&, pte_t*, page* p) { p->flags |= PG_mlocked; }},
+    {.name = "with a word",
+     .make = [](MmState& mm, pte_t*,
+                page* p) { WritePageWord(mm, page_to_pfn(mm, p), 42); }},
+    {.name = "once known to a TLB",
+     .make = [](MmState&, pte_t*, page* p) { p->flags |= PG_tlb; }},
+    {.name = "pinned",
+     .make = [](MmState&, pte_t*, page* p) { p->_refcount++; },
+     .settle = [](pfn_t pfn) { put_page(pfn); }},
+    {.name = "mapped nowhere",
+     .make = [](MmState&, pte_t*, page* p) { p->_mapcount = 0; },
+     .verdict = "S6: a map count drops below zero"},
+    {.name = "mapped twice",
+     .make = [](MmState&, pte_t*, page* p) { p->_mapcount = 2; },
+     .verdict = "S6: a page is freed while page tables map it"},
+    {.name = "free",
+     .make = [](MmState&, pte_t*, page* p) { p->_refcount = 0; },
+     .verdict = "S6: a reference to a free page is dropped"},
+    {.name = "in a page cache",
+     .make = [](MmState&, pte_t*, page* p) { p->flags |= PG_cache; },
+     .verdict = "S6: a page is freed while a page cache holds it"},
+};
+
+class OddPageTest
+    : public testing::TestWithParam<std::tuple<OddPage, uint64_t>> {};
+
+TEST_P(OddPageTest, IsFoundAmongPlainOnes) {
+  const auto& [odd, place] = GetParam();
+  SCOPED_TRACE(odd.name);
+  constexpr uint64_t kPages = 40;
+  MmWorld w(kNew);
+  task_struct* task = w.Spawn();
+  MapAnon(w, task, kPages);
+  const uint64_t free_before = w.mm().nr_free;
+  pfn_t pfn = kNoPfn;
+  w.Run(task, [&, odd = &odd, place = place] {
+    vm_area_struct* vma = find_vma(current()->mm, kBase);
+    PopulatePresent(vma, kBase, kPages, PopulateKind::kAnon);
+    int level;
+    auto* pte = const_cast<pte_t*>(FindEntry(
+        mm_state(), current()->mm, kBase + place * PAGE_SIZE, &level));
+    pfn = pte_pfn(*pte);
+    odd->make(mm_state(), pte, pfn_to_page(mm_state(), pfn));
+  });
+  Zap(w, task, /*exits=*/false);
+  if (odd.verdict != nullptr) {
+    ASSERT_TRUE(w.engine().stopped());
+    EXPECT_EQ(w.engine().TakeVerdict().what, odd.verdict);
+    return;
+  }
+  ASSERT_FALSE(w.engine().stopped());
+  EXPECT_EQ(Rss(task, MM_ANONPAGES), 0);
+  if (odd.settle != nullptr) {
+    EXPECT_EQ(w.mm().nr_free, free_before - 1);
+    w.Run(task, [settle = odd.settle, pfn] { settle(pfn); });
+  }
+  EXPECT_EQ(w.mm().nr_free, free_before);
+  EXPECT_EQ(pfn_to_page(w.mm(), pfn)->flags, 0);
+  EXPECT_CONSERVED(w);
+}
+
+// The first block, a later one, and what is left after the last one; the
+// gather's own eight slots end within.
+INSTANTIATE_TEST_SUITE_P(Places, OddPageTest,
+                         testing::Combine(testing::ValuesIn(kOddPages),
+                                          testing::Values(0, 3, 7, 8, 20, 31,
+                                                          32, 39)));
+
+TEST(ZapTest, FreesFramesInTheOrderOfTheirAddresses) {
+  MmWorld w(kNew);
+  task_struct* task = w.Spawn();
+  MapAnon(w, task, 600);
+  uint64_t first = 0;
+  w.Run(task, [&] {
+    first = mm_state().fresh_pfn;
+    PopulatePresent(find_vma(current()->mm, kBase), kBase, 600,
+                    PopulateKind::kAnon);
+  });
+  Zap(w, task, /*exits=*/false);
+  // The list gives back the last one first.
+  uint32_t at = w.mm().free_pages;
+  for (uint64_t left = 600; left > 0; --left) {
+    ASSERT_EQ(at, first + left - 1);
+    at = pfn_to_page(w.mm(), at)->_mapcount;
+  }
+}
+
+TEST(ZapTest, PassesOverEntriesThatAreNone) {
+  // Pages 0, 9, 18 … of two tables: between them run gaps of eight.
+  constexpr uint64_t kPages = 1000;
+  MmWorld w(kNew);
+  task_struct* task = w.Spawn();
+  MapAnon(w, task, kPages);
+  w.Run(task, [] {
+    vm_area_struct* vma = find_vma(current()->mm, kBase);
+    for (uint64_t i = 0; i < kPages; i += 9) {
+      PopulatePresent(vma, kBase + i * PAGE_SIZE, 1, PopulateKind::kAnon);
+    }
+  });
+  EXPECT_EQ(Rss(task, MM_ANONPAGES), 112);
+  Zap(w, task, /*exits=*/false);
+  EXPECT_EQ(Rss(task, MM_ANONPAGES), 0);
+  EXPECT_EQ(DumpPages(task->mm, kBase, kBase + kPages * PAGE_SIZE), "");
+  EXPECT_CONSERVED(w);
 }
 
 TEST(ZapTest, GoesOnAfterBeingAskedForTheCpu) {

@@ -22,6 +22,7 @@ inline constexpr uint32_t MAX_GATHER_BATCH_COUNT = 19;
 // _NR_PAGES_NEXT comes one that holds the length of the run (v6.9 on).
 inline constexpr uint64_t ENCODED_PAGE_BIT_DELAY_RMAP = 1;
 inline constexpr uint64_t ENCODED_PAGE_BIT_NR_PAGES_NEXT = 2;
+inline constexpr uint64_t ENCODED_PAGE_BITS = 3;
 inline pfn_t encoded_page_pfn(uint64_t slot) {
   return static_cast<pfn_t>(slot >> 2);
 }

@@ -10,6 +10,7 @@
 
 #include "mm/mmap.h"
 #include "mm/mmu_gather.h"
+#include "mm/page_block.h"
 #include "mm/pgtable.h"
 #include "mm/tlb.h"
 #include "sched/task.h"
@@ -68,11 +69,20 @@ void FreeOne(MmState& mm, page* p, pfn_t pfn) {
 
 void FreeHuge(MmState& mm, pfn_t head) {
   const auto nr = static_cast<uint32_t>(GeometryOf(mm).hpage_pmd_nr());
-  for (uint32_t i = 0; i < nr; ++i) {
+  // Nearly all parts of huge pages are alike, and nothing is to be checked.
+  static constexpr page_block kTails = page_block::Of(
+      {.flags = PG_anon | PG_swapbacked | PG_allocated | PG_tail});
+  for (uint32_t i = 0; i < nr;) {
     page* p = FrameAt(mm, head + i);
+    if (nr - i >= kPageBlock && IsBlock(p, kTails)) {
+      SetBlock(p, page_block{});
+      i += kPageBlock;
+      continue;
+    }
     CheckFreeable(mm, p, head + i);
     if ((p->flags & PG_word) != 0) WritePageWord(mm, head + i, 0);
     *p = page{};
+    ++i;
   }
   FrameAt(mm, head)->_mapcount = mm.free_huge;
   mm.free_huge = head;
@@ -206,6 +216,28 @@ uint32_t page_count(pfn_t pfn) {
   return READ_ONCE(FrameAt(mm, compound_head(mm, pfn))->_refcount);
 }
 
+namespace {
+
+// Frees kPageBlock pages that follow each other and to which nothing refers
+// but these slots. False: they are not all like this, and nothing is done.
+bool FreePlainBlock(page* mem_map, const uint64_t* encoded, pfn_t* free_pages) {
+  static constexpr page_block kPlain = page_block::Of(
+      {._refcount = 1, .flags = PG_anon | PG_swapbacked | PG_allocated});
+  const uint64_t first = encoded[0];
+  if ((first & ENCODED_PAGE_BITS) != 0 || !IsRamp(encoded, first, 1 << 2)) {
+    return false;
+  }
+  const pfn_t pfn = encoded_page_pfn(first);
+  page* p = &mem_map[pfn];
+  if (!IsBlock(p, kPlain)) return false;
+  p[0] = {._mapcount = *free_pages};
+  for (uint32_t i = 1; i < kPageBlock; ++i) p[i] = {._mapcount = pfn + i - 1};
+  *free_pages = pfn + kPageBlock - 1;
+  return true;
+}
+
+}  // namespace
+
 void free_pages_and_swap_cache(const uint64_t* encoded, uint32_t nr) {
   MmState& mm = mm_state();
   // Nearly all are base pages that nobody else refers to; they go to the free
@@ -216,21 +248,34 @@ void free_pages_and_swap_cache(const uint64_t* encoded, uint32_t nr) {
   pfn_t free_pages = mm.free_pages;
   uint64_t plain = 0;
   uint64_t others = 0;
-  for (uint32_t i = 0; i < nr; ++i) {
-    const uint64_t slot = encoded[i];
-    const pfn_t pfn = encoded_page_pfn(slot);
-    page* p = &mem_map[pfn];
-    const bool run = (slot & ENCODED_PAGE_BIT_NR_PAGES_NEXT) != 0;
-    if (!run && p->_refcount == 1 && p->_mapcount == 0 &&
-        (p->flags & kRare) == 0) [[likely]] {
-      *p = {._mapcount = free_pages};
-      free_pages = pfn;
-      plain++;
+  for (uint32_t i = 0; i < nr;) {
+    if (nr - i >= kPageBlock &&
+        FreePlainBlock(mem_map, encoded + i, &free_pages)) {
+      i += kPageBlock;
+      plain += kPageBlock;
       continue;
     }
-    mm.free_pages = free_pages;
-    others += PutRefs(mm, pfn, run ? encoded_nr_pages(encoded[++i]) : 1);
-    free_pages = mm.free_pages;
+    const uint32_t ahead = nr - i < 3 * kPageBlock ? nr - i : 3 * kPageBlock;
+    for (uint32_t j = 2 * kPageBlock; j < ahead; ++j) {
+      __builtin_prefetch(&mem_map[encoded_page_pfn(encoded[i + j])], 1);
+    }
+    const uint32_t stop = nr - i < kPageBlock ? nr : i + kPageBlock;
+    for (; i < stop; ++i) {
+      const uint64_t slot = encoded[i];
+      const pfn_t pfn = encoded_page_pfn(slot);
+      page* p = &mem_map[pfn];
+      const bool run = (slot & ENCODED_PAGE_BIT_NR_PAGES_NEXT) != 0;
+      if (!run && p->_refcount == 1 && p->_mapcount == 0 &&
+          (p->flags & kRare) == 0) [[likely]] {
+        *p = {._mapcount = free_pages};
+        free_pages = pfn;
+        plain++;
+        continue;
+      }
+      mm.free_pages = free_pages;
+      others += PutRefs(mm, pfn, run ? encoded_nr_pages(encoded[++i]) : 1);
+      free_pages = mm.free_pages;
+    }
   }
   mm.free_pages = free_pages;
   mm.nr_free += plain;

@@ -185,6 +185,47 @@ TEST(SwapfileTest, SlotsAreCountedAndUsedAgain) {
   EXPECT_EQ(swap_word(w.mm(), slots[3]), 8u);
 }
 
+TEST(SwapfileTest, RunsOfSlotsCrossLeavesOfTheTable) {
+  constexpr uint32_t kSlots = 1200;  // 512 to a leaf
+  MmWorld w(kVersion, {.swap_slots = kSlots});
+  task_struct* task = w.Spawn();
+  w.Run(task, [] {
+    for (uint64_t i = 1; i <= kSlots; ++i) {
+      REAP_CHECK_EQ(get_swap_page(i % 3), i, "slots are taken in order");
+    }
+    swap_duplicate(511);
+    swap_duplicate(512);
+    free_swap_and_cache_nr(1, kSlots);
+  });
+  ASSERT_FALSE(w.engine().stopped());
+  EXPECT_EQ(w.mm().swap.used, 2u);
+  for (uint64_t i = 1; i <= kSlots; ++i) {
+    const bool kept = i == 511 || i == 512;
+    EXPECT_EQ(swap_count(w.mm(), i), kept ? 1u : 0u) << i;
+    EXPECT_EQ(swap_word(w.mm(), i), kept ? i % 3 : 0u) << i;
+  }
+  w.Run(task, [] { free_swap_and_cache_nr(510, 2); });
+  EXPECT_EQ(VerdictOf(w), "S6: a free swap slot is freed");
+}
+
+TEST(PageAllocTest, EachPartOfAHugePageIsCheckedWhenItIsFreed) {
+  for (const uint32_t part : {0, 1, 7, 8, 100, 511}) {
+    SCOPED_TRACE(part);
+    MmWorld w(kVersion);
+    task_struct* task = w.Spawn();
+    w.Run(task, [part] {
+      MmState& mm = mm_state();
+      const pfn_t head = alloc_huge_page();
+      for (uint32_t i = 0; i < 512; ++i) {
+        pfn_to_page(mm, head + i)->flags |= PG_anon | PG_swapbacked;
+      }
+      pfn_to_page(mm, head + part)->_mapcount = 1;
+      put_page(head);
+    });
+    EXPECT_EQ(VerdictOf(w), "S6: a page is freed while page tables map it");
+  }
+}
+
 // A check that finds nothing wrong in any world would be worth nothing.
 TEST(DebugTest, FindsWhatDoesNotAddUp) {
   struct Case {

@@ -55,15 +55,24 @@ void swap_duplicate(uint64_t slot) {
 void free_swap_and_cache_nr(uint64_t slot, uint32_t nr) {
   swap_info_struct& swap = mm_state().swap;
   spin_lock(&swap.lock);
-  for (uint64_t i = slot; i < slot + nr; ++i) {
-    uint8_t* count = swap.swap_map.Find(i);
-    if (count == nullptr || *count == 0) {
-      Fail(VerdictKind::kDoubleFree, "S6: a free swap slot is freed");
+  const uint64_t end = slot + nr;
+  while (slot != end) {
+    // Up to the end of a leaf the counts lie side by side.
+    const uint64_t leaf_end = (slot | (kRadixFanout - 1)) + 1;
+    const uint64_t stop = leaf_end < end ? leaf_end : end;
+    uint8_t* count = swap.swap_map.Find(slot);
+    uint64_t* word = swap.contents.Find(slot);
+    for (; slot != stop; ++slot) {
+      if (count == nullptr || *count == 0) {
+        Fail(VerdictKind::kDoubleFree, "S6: a free swap slot is freed");
+      }
+      if (--*count == 0) {
+        swap.used--;
+        if (word != nullptr) *word = 0;
+      }
+      ++count;
+      if (word != nullptr) ++word;
     }
-    if (--*count != 0) continue;
-    swap.used--;
-    uint64_t* word = swap.contents.Find(i);
-    if (word != nullptr) *word = 0;
   }
   Charge(Cost::kSwapEntry, nr);
   spin_unlock(&swap.lock);
