@@ -230,8 +230,10 @@ bool FreePlainBlock(page* mem_map, const uint64_t* encoded, pfn_t* free_pages) {
   const pfn_t pfn = encoded_page_pfn(first);
   page* p = &mem_map[pfn];
   if (!IsBlock(p, kPlain)) return false;
-  p[0] = {._mapcount = *free_pages};
-  for (uint32_t i = 1; i < kPageBlock; ++i) p[i] = {._mapcount = pfn + i - 1};
+  SetBlock(p, page_block{});
+  p[0]._mapcount = *free_pages;
+#pragma GCC unroll 8
+  for (uint32_t i = 1; i < kPageBlock; ++i) p[i]._mapcount = pfn + i - 1;
   *free_pages = pfn + kPageBlock - 1;
   return true;
 }
