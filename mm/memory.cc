@@ -386,7 +386,7 @@ int copy_page_range(vm_area_struct* dst_vma, vm_area_struct* src_vma) {
 namespace {
 
 // How many of the `max_nr` entries from pte on are none.
-uint64_t skip_none_ptes(const pte_t* pte, uint64_t max_nr) {
+uint64_t NonePtes(const pte_t* pte, uint64_t max_nr) {
   constexpr uint64_t kStep = 8;
   uint64_t nr = 0;
   for (; nr + kStep <= max_nr; nr += kStep) {
@@ -660,7 +660,7 @@ uint64_t zap_pte_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
     const pte_t ptent = *pte;
     if (pte_none(ptent)) {
       if (resched_on_none) break;
-      nr = skip_none_ptes(pte, max_nr);
+      nr = NonePtes(pte, max_nr);
     } else if (resched) {
       break;
     } else if (pte_present(ptent)) {
