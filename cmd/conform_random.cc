@@ -128,6 +128,9 @@ std::string TallyText(const Wanted& wanted, const RandomTally& tally) {
     absl::StrAppend(&text, " ", name, ": ", count);
   }
   absl::StrAppend(&text, "\n");
+  if (tally.played_again > 0) {
+    absl::StrAppend(&text, "played again     ", tally.played_again, "\n");
+  }
   for (const auto& [reason, count] : tally.skipped) {
     absl::StrAppend(&text, "skipped          ", count, ": ", reason, "\n");
   }
@@ -172,6 +175,7 @@ Json TallyJson(const Wanted& wanted, const RandomTally& tally) {
   object["victims"] = tally.victims;
   object["agree"] = tally.agree;
   object["disagree"] = tally.disagree;
+  object["played_again"] = tally.played_again;
   object["other_than_0"] = tally.with_errors;
   object["returns"] = CountsOf(tally.returns);
   object["skipped"] = CountsOf(tally.skipped);

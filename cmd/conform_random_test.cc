@@ -64,8 +64,8 @@ RandomSides Sides(int64_t host, int64_t model) {
 }
 
 CommandResult RunIt(std::vector<std::string> args, const RandomSides& sides,
-                  const std::string& skipped = "",
-                  const Environment& environment = {}) {
+                    const std::string& skipped = "",
+                    const Environment& environment = {}) {
   const auto parsed = Arguments::Parse(args, kFlags);
   EXPECT_TRUE(parsed.ok()) << parsed.status();
   return RunConformRandom(
@@ -175,6 +175,17 @@ TEST(ConformRandomTest, AHostThatFailsIsAnError) {
   EXPECT_EQ(result.err,
             "reapsim: victim 0 of seed 0 can't be played on the host: no "
             "answer\n");
+}
+
+TEST(ConformRandomTest, WhatHadToBePlayedAgainIsCounted) {
+  RandomSides sides = Sides(0, 0);
+  sides.host = [](const RandomVictim& victim, RandomMemories*, HostLacks*) {
+    RandomRun run = Answer(victim, 0);
+    run.played_again = 1;
+    return run;
+  };
+  EXPECT_THAT(RunIt({"--random=7"}, sides).out,
+              HasSubstr("played again     7\n"));
 }
 
 TEST(ConformRandomTest, ProgressIsShownAndTakenAway) {

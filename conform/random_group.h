@@ -106,6 +106,8 @@ struct RandomRun {
   std::vector<Standings> standings;  // after each
   std::vector<SeenCall> calls;       // of each kCall that was made
   std::vector<std::string> broken;   // what must not be, in words
+  // How often the host failed before, for no fault of the victim's.
+  int played_again = 0;
 };
 
 // Somebody who can make the steps. Each returns when nobody moves any more, or

@@ -758,16 +758,18 @@ class Victims : public RandomMachine {
 
 RandomRun PlayVictimOnHost(const RandomVictim& victim, RandomMemories* memories,
                            HostLacks* lacks) {
-  constexpr int kTries = 5;
+  constexpr int kTries = 3;
   RandomRun run;
   for (int i = 0; i < kTries; ++i) {
     memories->clear();
     Victims victims(memories, lacks);
     run = RandomRun();
     run.status = victims.Begin();
-    if (!run.status.ok()) return run;
-    run = PlayVictim(victim, victims);
-    if (!absl::IsUnavailable(run.status)) break;
+    if (run.status.ok()) run = PlayVictim(victim, victims);
+    run.played_again = i;
+    if (!absl::IsUnavailable(run.status) && !absl::IsInternal(run.status)) {
+      break;
+    }
   }
   return run;
 }

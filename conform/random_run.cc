@@ -65,6 +65,7 @@ class Runner {
 
   void Count(const RandomRun& host) {
     ++tally_.victims;
+    tally_.played_again += static_cast<uint64_t>(host.played_again);
     bool error = false;
     for (const SeenCall& call : host.calls) {
       error |= call.ret != 0;

@@ -66,6 +66,7 @@ struct RandomTally {
   uint64_t victims = 0;  // that were played
   uint64_t agree = 0;
   uint64_t disagree = 0;
+  uint64_t played_again = 0;  // times that the host failed, and then did not
   // With a call that returned something other than 0.
   uint64_t with_errors = 0;
   std::map<std::string, uint64_t> returns;  // of calls: "0", "EINVAL" …
