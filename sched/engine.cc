@@ -34,6 +34,7 @@ Engine::Engine(Arena* arena, const Differences& differences)
   history_ = new (extent->base) EngineHistory{};
   stacks_ = arena->Reserve(Part::kStack, kMaxFibers * kStackSize);
   state_->engine = this;
+  state_->history = history_;
   state_->differences = differences;
   state_->fibers.Init(arena, "fiber", kMaxFibers);
 }
@@ -70,9 +71,11 @@ Stop Engine::Resume(Fiber* fiber) {
   }
   fiber->status = FiberStatus::kRunning;
   state_->current = fiber;
+  state_->keep_trace = keep_trace_;
   in_modelled_task = true;
   const transfer_t back = jump_fcontext(fiber->context, fiber);
   in_modelled_task = false;
+  state_->keep_trace = false;
   state_->current = nullptr;
   if (why_ != Stop::kFinished) {
     fiber->context = back.fctx;
@@ -117,7 +120,13 @@ void Engine::Pass(const Op& op) {
   }
   while (op.enabled != nullptr && !op.enabled(op.arg)) Yield(Stop::kBlocked);
   fiber.op = Op{};
-  Count(fiber, op);
+  history_->Count(fiber.id, op.point, op.object);
+  if (keep_trace_) Keep(fiber, op);
+}
+
+void Engine::PassWatched(Point point, Access access, uint32_t object,
+                         SourceLine source) {
+  Pass({.point = point, .access = access, .object = object, .source = source});
 }
 
 void Engine::Fail(VerdictKind kind, const char* what, SourceLine source) {

@@ -34,6 +34,7 @@
 namespace reapsim {
 
 class Engine;
+struct LockHistory;  // sched/lockdep.h
 
 // What an operation does to its object. Reductions of a search live on this
 // declaration, so it must be true.
@@ -113,20 +114,35 @@ struct LogLine {
   std::string text;
 };
 
-// The engine's root in the arena.
-struct EngineState {
-  static constexpr RootId kRoot = RootId::kEngine;
-  Engine* engine;  // constant; a host address
-  Fiber* current;
-  Differences differences;  // of the kernel version; constant
-  Slab<Fiber, FiberHistory> fibers;
-};
-
 // What a restore must bring back but a hash must not see.
 struct EngineHistory {
   uint64_t step;
   uint64_t trace_hash;
   uint64_t now_ns;  // the machine's clock
+
+  // Counts a passed point.
+  void Count(uint32_t fiber, Point point, uint32_t object) {
+    step++;
+    uint64_t x = (uint64_t{fiber} << 40) ^
+                 (uint64_t{static_cast<uint8_t>(point)} << 32) ^ object;
+    // One round of a multiply-xorshift mixer; the constant is splitmix64's.
+    x = (trace_hash ^ x) * 0xbf58476d1ce4e5b9;
+    trace_hash = x ^ (x >> 29);
+  }
+};
+
+// The engine's root in the arena. What modelled code needs at every step is
+// here, one look away from its stack pointer.
+struct EngineState {
+  static constexpr RootId kRoot = RootId::kEngine;
+  Engine* engine;  // constant; a host address
+  Fiber* current;
+  EngineHistory* history;  // constant
+  LockHistory* locks;      // constant once the sched room is set up
+  uint32_t rcu_seq;        // sched/rcu.h: of the grace period begun last
+  bool keep_trace;         // while a fiber runs: each passed point is kept
+  Differences differences;  // of the kernel version; constant
+  Slab<Fiber, FiberHistory> fibers;
 };
 
 class Engine {
@@ -185,6 +201,9 @@ class Engine {
 
   // Modelled side; see the free functions below.
   void Pass(const Op& op);
+  // What SchedulePoint() does if somebody takes an interest in the point.
+  void PassWatched(Point point, Access access, uint32_t object,
+                   SourceLine source);
   // Gives way to the host; goes on when resumed.
   void Yield(Stop why = Stop::kYielded);
   // Ends the running fiber for good, from any depth of its stack.
@@ -192,16 +211,6 @@ class Engine {
   [[noreturn]] void Fail(VerdictKind kind, const char* what, SourceLine source);
 
  private:
-  friend void SchedulePoint(Point, Access, uint32_t, SourceLine);
-  void Count(const Fiber& fiber, const Op& op) {
-    history_->step++;
-    uint64_t x = (uint64_t{fiber.id} << 40) ^
-                 (uint64_t{static_cast<uint8_t>(op.point)} << 32) ^ op.object;
-    // One round of a multiply-xorshift mixer; the constant is splitmix64's.
-    x = (history_->trace_hash ^ x) * 0xbf58476d1ce4e5b9;
-    history_->trace_hash = x ^ (x >> 29);
-    if (keep_trace_) Keep(fiber, op);
-  }
   void Keep(const Fiber& fiber, const Op& op);
   static void FiberMain(Engine* engine, Fiber* fiber);
   friend struct FiberStart;
@@ -231,14 +240,12 @@ inline const Differences& differences() {
 inline void SchedulePoint(Point point, Access access, uint32_t object,
                           SourceLine source = SourceLine::Current()) {
   EngineState& state = Here<EngineState>();
-  Fiber& fiber = *state.current;
-  const Op op{
-      .point = point, .access = access, .object = object, .source = source};
-  if (fiber.stop_at != point) {
-    state.engine->Count(fiber, op);
+  const Fiber& fiber = *state.current;
+  if (fiber.stop_at == point || state.keep_trace) [[unlikely]] {
+    state.engine->PassWatched(point, access, object, source);
     return;
   }
-  state.engine->Pass(op);
+  state.history->Count(fiber.id, point, object);
 }
 
 // A place to hold a task by name, at which nothing happens.

@@ -5,13 +5,10 @@
 
 #include <cstdio>
 
-#include "sched/sched.h"
-
 namespace reapsim {
 namespace {
 
-constexpr int kClasses = static_cast<int>(LockClass::kCount);
-static_assert(kClasses <= 32);
+static_assert(kLockClasses <= 32);
 
 // All classes that the recorded order puts inside `from`, at any distance.
 uint32_t InsideOf(const LockHistory& history, int from) {
@@ -49,42 +46,30 @@ const char* LockClassName(LockClass lock_class) {
   return kNames[static_cast<int>(lock_class)];
 }
 
-void LockAcquired(LockClass lock_class, SourceLine source) {
-  SchedState& sched = Here<SchedState>();
-  LockHistory& history = *sched.lock_history;
-  const int inner = static_cast<int>(lock_class);
-  uint8_t* held = history.held[Here<EngineState>().current->id];
-  for (int outer = 0; outer < kClasses; ++outer) {
-    if (held[outer] == 0 || (history.inside[outer] >> inner & 1) != 0) continue;
-    if (outer == inner || (InsideOf(history, inner) >> outer & 1) != 0) {
-      ReportInversion(outer, inner, source);
+void RecordLockOrder(LockHistory* history, uint32_t held, LockClass inner,
+                     SourceLine source) {
+  const int in = static_cast<int>(inner);
+  uint32_t todo = held & ~history->outside[in];
+  for (; todo != 0; todo &= todo - 1) {
+    const int outer = __builtin_ctz(todo);
+    if (outer == in || (InsideOf(*history, in) >> outer & 1) != 0) {
+      ReportInversion(outer, in, source);
     }
-    history.inside[outer] |= 1u << inner;
+    history->inside[outer] |= 1u << in;
+    history->outside[in] |= 1u << outer;
   }
-  held[inner]++;
 }
 
 void LockAcquiredByTrying(LockClass lock_class) {
-  Here<SchedState>().lock_history->held[Here<EngineState>().current->id]
-                                       [static_cast<int>(lock_class)]++;
-}
-
-void LockReleased(LockClass lock_class, SourceLine source) {
-  LockHistory& history = *Here<SchedState>().lock_history;
-  uint8_t& held =
-      history
-          .held[Here<EngineState>().current->id][static_cast<int>(lock_class)];
-  Invariant(held > 0, "a lock is released by a task that does not hold it",
-            source);
-  held--;
-}
-
-uint32_t LocksHeld() {
-  const LockHistory& history = *Here<SchedState>().lock_history;
-  const uint8_t* held = history.held[Here<EngineState>().current->id];
-  uint32_t set = 0;
-  for (int c = 0; c < kClasses; ++c) set |= (held[c] != 0 ? 1u : 0u) << c;
-  return set;
+  const EngineState& state = Here<EngineState>();
+  LockHistory& history = *state.locks;
+  const uint32_t id = state.current->id;
+  const int i = static_cast<int>(lock_class);
+  if ((history.held[id] >> i & 1) != 0) {
+    history.more[id][i]++;
+  } else {
+    history.held[id] |= 1u << i;
+  }
 }
 
 }  // namespace reapsim

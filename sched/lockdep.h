@@ -55,16 +55,61 @@ enum class LockClass : uint8_t {
       kCount
 };
 
+inline constexpr int kLockClasses = static_cast<int>(LockClass::kCount);
+
 const char* LockClassName(LockClass lock_class);
 
+// History part: decides verdicts only.
+struct LockHistory {
+  // inside[a] has bit b, and outside[b] bit a: b has been taken while a was
+  // held.
+  uint32_t inside[kLockClasses];
+  uint32_t outside[kLockClasses];
+  // The classes that each fiber holds, one bit each. To wait for a second lock
+  // of a class is an inversion, so only those taken by trying are more than
+  // one.
+  uint32_t held[Engine::kMaxFibers];
+  uint8_t more[Engine::kMaxFibers][kLockClasses];  // than the one in `held`
+};
+
+// Notes that a lock of class `inner` is taken inside those of the classes
+// `held`, of some for the first time.
+void RecordLockOrder(LockHistory* history, uint32_t held, LockClass inner,
+                     SourceLine source);
+
+// The classes that the running task holds, one bit each.
+inline uint32_t LocksHeld() {
+  const EngineState& state = Here<EngineState>();
+  return state.locks->held[state.current->id];
+}
+
 // Called by each lock when it has been taken and before it is released.
-void LockAcquired(LockClass lock_class, SourceLine source);
+inline void LockAcquired(LockClass lock_class, SourceLine source) {
+  const EngineState& state = Here<EngineState>();
+  LockHistory& history = *state.locks;
+  uint32_t& held = history.held[state.current->id];
+  const int i = static_cast<int>(lock_class);
+  if ((held & ~history.outside[i]) != 0) [[unlikely]] {
+    RecordLockOrder(&history, held, lock_class, source);
+  }
+  held |= 1u << i;
+}
 // A lock that was tried and not waited for: it can't close a cycle, so that
 // only what is taken inside it is recorded.
 void LockAcquiredByTrying(LockClass lock_class);
-void LockReleased(LockClass lock_class, SourceLine source);
-// The classes that the running task holds, as a bit set.
-uint32_t LocksHeld();
+inline void LockReleased(LockClass lock_class, SourceLine source) {
+  const EngineState& state = Here<EngineState>();
+  LockHistory& history = *state.locks;
+  const uint32_t id = state.current->id;
+  const int i = static_cast<int>(lock_class);
+  Invariant((history.held[id] >> i & 1) != 0,
+            "a lock is released by a task that does not hold it", source);
+  if (history.more[id][i] != 0) [[unlikely]] {
+    history.more[id][i]--;
+    return;
+  }
+  history.held[id] &= ~(1u << i);
+}
 
 }  // namespace reapsim
 

@@ -19,25 +19,12 @@ bool GracePeriodOver(EngineState& engine, const rcu_head* head) {
 
 }  // namespace
 
-void rcu_read_lock(SourceLine source) {
-  SchedulePoint(Point::kRcuReadLock, Access::kAcquire, 0, source);
-  Fiber* self = Here<EngineState>().current;
-  if (self->rcu_nesting++ == 0) self->rcu_seq = Here<SchedState>().rcu.seq;
-}
-
-void rcu_read_unlock(SourceLine source) {
-  SchedulePoint(Point::kRcuReadUnlock, Access::kRelease, 0, source);
-  Fiber* self = Here<EngineState>().current;
-  Invariant(self->rcu_nesting > 0, "rcu_read_unlock without a lock", source);
-  self->rcu_nesting--;
-}
-
 void call_rcu(rcu_head* head, void (*func)(rcu_head* head)) {
   RcuState& rcu = Here<SchedState>().rcu;
   Invariant(head->func == nullptr, "an rcu_head is queued twice");
   head->func = func;
   head->next = nullptr;
-  head->seq = ++rcu.seq;
+  head->seq = ++Here<EngineState>().rcu_seq;
   if (rcu.last != nullptr) rcu.last->next = head;
   if (rcu.first == nullptr) rcu.first = head;
   rcu.last = head;

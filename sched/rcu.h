@@ -22,8 +22,18 @@ struct rcu_head {
   uint32_t seq = 0;
 };
 
-void rcu_read_lock(SourceLine source = SourceLine::Current());
-void rcu_read_unlock(SourceLine source = SourceLine::Current());
+inline void rcu_read_lock(SourceLine source = SourceLine::Current()) {
+  SchedulePoint(Point::kRcuReadLock, Access::kAcquire, 0, source);
+  const EngineState& state = Here<EngineState>();
+  Fiber* self = state.current;
+  if (self->rcu_nesting++ == 0) self->rcu_seq = state.rcu_seq;
+}
+inline void rcu_read_unlock(SourceLine source = SourceLine::Current()) {
+  SchedulePoint(Point::kRcuReadUnlock, Access::kRelease, 0, source);
+  Fiber* self = Here<EngineState>().current;
+  Invariant(self->rcu_nesting > 0, "rcu_read_unlock without a lock", source);
+  self->rcu_nesting--;
+}
 inline bool rcu_read_lock_held() {
   return Here<EngineState>().current->rcu_nesting != 0;
 }

@@ -12,7 +12,8 @@ template <class T>
 T* NewHistory(Arena* arena) {
   Extent* extent = arena->Reserve(Part::kHistory, sizeof(T));
   extent->used = sizeof(T);
-  return new (extent->base) T{};
+  // Zero as it is: writing zeros would only make the pages real.
+  return new (extent->base) T;
 }
 
 }  // namespace
@@ -26,7 +27,7 @@ SchedState* InitSched(Arena* arena) {
   sched->pid_ns_slab.Init(arena, "pid_namespace", 64);
   sched->file_slab.Init(arena, "file", 32768);
   sched->files_slab.Init(arena, "files_struct", Engine::kMaxFibers);
-  sched->lock_history = NewHistory<LockHistory>(arena);
+  RootOf<EngineState>(sched).locks = NewHistory<LockHistory>(arena);
   sched->timer_history = NewHistory<TimerHistory>(arena);
   return sched;
 }

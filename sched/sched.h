@@ -18,15 +18,6 @@ namespace reapsim {
 struct RcuState {
   rcu_head* first = nullptr;
   rcu_head* last = nullptr;
-  uint32_t seq = 0;
-};
-
-// History part: decides verdicts only.
-struct LockHistory {
-  // inside[a] has bit b: b has been taken while a was held.
-  uint32_t inside[static_cast<int>(LockClass::kCount)];
-  // How many locks of each class each fiber holds.
-  uint8_t held[Engine::kMaxFibers][static_cast<int>(LockClass::kCount)];
 };
 
 inline constexpr uint32_t kMaxTimers = 1024;
@@ -75,7 +66,6 @@ struct SchedState {
 
   RcuState rcu;
   TimerState timers;
-  LockHistory* lock_history = nullptr;    // history part
   TimerHistory* timer_history = nullptr;  // history part
 };
 

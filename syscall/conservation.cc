@@ -33,9 +33,9 @@ void CheckFibers(SchedState& sched, Problems* problems) {
     if (fiber->atomic_depth != 0) {
       problems->push_back(Who(*task) + " holds a spinlock");
     }
-    const uint8_t* held = sched.lock_history->held[fiber->id];
-    for (int c = 0; c < static_cast<int>(LockClass::kCount); ++c) {
-      if (held[c] == 0) continue;
+    const uint32_t held = engine.locks->held[fiber->id];
+    for (int c = 0; c < kLockClasses; ++c) {
+      if ((held >> c & 1) == 0) continue;
       problems->push_back(Who(*task) + " holds " +
                           LockClassName(static_cast<LockClass>(c)));
     }
