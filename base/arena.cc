@@ -20,8 +20,8 @@ std::atomic<uint32_t> g_slots_taken{0};
 
 constexpr size_t kPage = 4096;
 // Offsets of the parts in a slot.
-constexpr size_t kPartBegin[kPartCount] = {kPage * 16, Arena::kStackBegin,
-                                           Arena::kHistoryBegin};
+constexpr size_t kPartBegin[kPartCount] = {
+    Arena::kStateBegin, Arena::kStackBegin, Arena::kHistoryBegin};
 constexpr size_t kPartEnd[kPartCount] = {
     Arena::kStackBegin, Arena::kHistoryBegin, Arena::kSlotSize};
 

@@ -37,7 +37,9 @@ enum class Part : uint8_t { kState, kStack, kHistory };
 inline constexpr int kPartCount = 3;
 
 // What each room keeps at a fixed place in the slot. A root type T names its
-// place by `static constexpr RootId kRoot`.
+// place by `static constexpr RootId kRoot`. The engine's is the first thing in
+// the state part: modelled code needs it at every step, and finds it there
+// without a look at the header.
 enum class RootId : uint8_t { kEngine, kSched, kMm, kOom, kSyscall };
 inline constexpr int kRootCount = 5;
 
@@ -68,8 +70,9 @@ class Arena {
   static constexpr uintptr_t kFirstSlot = 0x7e9000000000;
   static constexpr size_t kSlotSize = size_t{1} << 35;  // 32 GiB
   static constexpr int kSlots = 12;
-  // Where the stack and history parts begin in a slot. State is the largest:
-  // 1 TiB of modelled memory is 2 GiB of page tables and 3 GiB of frames.
+  // Where the parts begin in a slot. State is the largest: 1 TiB of modelled
+  // memory is 2 GiB of page tables and 3 GiB of frames.
+  static constexpr size_t kStateBegin = size_t{64} << 10;
   static constexpr size_t kStackBegin = size_t{16} << 30;
   static constexpr size_t kHistoryBegin = size_t{24} << 30;
   static constexpr uint64_t kMagic = 0x72656170'73696d31;  // "reapsim1"
@@ -94,6 +97,8 @@ class Arena {
     Extent* extent = Reserve(Part::kState, sizeof(T));
     extent->used = sizeof(T);
     T* root = new (extent->base) T();
+    REAP_CHECK((T::kRoot == RootId::kEngine) == (root == FirstOf<T>(header_)),
+               "arena: the engine's root is not the first");
     header_->roots[static_cast<int>(T::kRoot)] = root;
     return root;
   }
@@ -118,6 +123,12 @@ class Arena {
     return reinterpret_cast<ArenaHeader*>(address & ~(kSlotSize - 1));
   }
 
+  // What lies at the start of the state part.
+  template <class T>
+  static T* FirstOf(ArenaHeader* header) {
+    return reinterpret_cast<T*>(reinterpret_cast<char*>(header) + kStateBegin);
+  }
+
   // True iff `p` lies in any slot, mapped or not.
   static bool Contains(const void* p) {
     const auto address = reinterpret_cast<uintptr_t>(p);
@@ -132,6 +143,9 @@ class Arena {
 // The root of type T of the world in which `p` lies.
 template <class T>
 inline T& RootOf(const void* p) {
+  if constexpr (T::kRoot == RootId::kEngine) {
+    return *Arena::FirstOf<T>(Arena::HeaderOf(p));
+  }
   return *static_cast<T*>(
       Arena::HeaderOf(p)->roots[static_cast<int>(T::kRoot)]);
 }

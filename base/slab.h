@@ -16,6 +16,7 @@
 #ifndef REAPSIM_BASE_SLAB_H_
 #define REAPSIM_BASE_SLAB_H_
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <new>
@@ -55,10 +56,15 @@ class Slab {
   void Init(Arena* arena, const char* name, uint32_t capacity) {
     name_ = name;
     capacity_ = capacity;
-    objects_ = arena->Reserve(Part::kState, size_t{capacity} * sizeof(T));
-    slots_ = arena->Reserve(Part::kState, size_t{capacity} * sizeof(Slot));
-    histories_ =
+    extents_ = arena->Reserve(Part::kState, size_t{capacity} * sizeof(T));
+    Extent* slots =
+        arena->Reserve(Part::kState, size_t{capacity} * sizeof(Slot));
+    Extent* histories =
         arena->Reserve(Part::kHistory, size_t{capacity} * sizeof(Past));
+    REAP_CHECK(slots == extents_ + 1 && histories == extents_ + 2,
+               "slab: extents");
+    objects_ = reinterpret_cast<T*>(extents_->base);
+    slots_ = reinterpret_cast<Slot*>(slots->base);
   }
 
   // A new object, or null when all slots are taken.
@@ -94,11 +100,8 @@ class Slab {
 
   // True iff `object` points at the start of a live object of this slab.
   bool IsLive(const T* object) const {
-    const auto offset = reinterpret_cast<uintptr_t>(object) -
-                        reinterpret_cast<uintptr_t>(objects_->base);
-    return offset < objects_->used && offset % sizeof(T) == 0 &&
-           slot(static_cast<uint32_t>(offset / sizeof(T))).state ==
-               SlotState::kLive;
+    const uint64_t index = ExactIndexOf(object);
+    return index < high_water_ && slots_[index].state == SlotState::kLive;
   }
 
   // The live object of that slot number, or null.
@@ -141,12 +144,27 @@ class Slab {
     [[no_unique_address]] H history;
   };
 
-  T* at(uint32_t i) const { return reinterpret_cast<T*>(objects_->base) + i; }
-  Slot& slot(uint32_t i) const {
-    return reinterpret_cast<Slot*>(slots_->base)[i];
-  }
+  T* at(uint32_t i) const { return objects_ + i; }
+  Slot& slot(uint32_t i) const { return slots_[i]; }
   Past& past(uint32_t i) const {
-    return reinterpret_cast<Past*>(histories_->base)[i];
+    return reinterpret_cast<Past*>(extents_[2].base)[i];
+  }
+
+  // The slot number of an object; of any other address, a number that no slot
+  // has. Division of a multiple is multiplication by the inverse modulo 2^64;
+  // what is no multiple comes to more than 2^64 / sizeof(T) (Granlund and
+  // Montgomery, 1994).
+  uint64_t ExactIndexOf(const T* object) const {
+    constexpr int kTwos = std::countr_zero(sizeof(T));
+    constexpr uint64_t kOdd = sizeof(T) >> kTwos;
+    constexpr uint64_t kInverse = [] {
+      uint64_t x = kOdd;  // right modulo 8; each round doubles the bits
+      for (int i = 0; i < 5; ++i) x *= 2 - kOdd * x;
+      return x;
+    }();
+    const uint64_t offset = reinterpret_cast<uintptr_t>(object) -
+                            reinterpret_cast<uintptr_t>(objects_);
+    return std::rotr(offset * kInverse, kTwos);
   }
 
   // The next slot: the longest-freed one once the quarantine is full (or
@@ -162,16 +180,16 @@ class Slab {
     }
     if (!fresh_left) return kNone;
     const uint32_t index = high_water_++;
-    objects_->used = size_t{high_water_} * sizeof(T);
-    slots_->used = size_t{high_water_} * sizeof(Slot);
-    histories_->used = size_t{high_water_} * sizeof(Past);
+    extents_[0].used = size_t{high_water_} * sizeof(T);
+    extents_[1].used = size_t{high_water_} * sizeof(Slot);
+    extents_[2].used = size_t{high_water_} * sizeof(Past);
     return index;
   }
 
   const char* name_ = nullptr;
-  Extent* objects_ = nullptr;
-  Extent* slots_ = nullptr;
-  Extent* histories_ = nullptr;
+  Extent* extents_ = nullptr;  // of objects, slots, histories; in a row
+  T* objects_ = nullptr;
+  Slot* slots_ = nullptr;
   uint32_t capacity_ = 0;
   uint32_t high_water_ = 0;
   uint32_t live_ = 0;

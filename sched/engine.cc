@@ -71,11 +71,15 @@ Stop Engine::Resume(Fiber* fiber) {
   }
   fiber->status = FiberStatus::kRunning;
   state_->current = fiber;
-  state_->keep_trace = keep_trace_;
+  state_->runner = uint64_t{fiber->id} << 8;
+  state_->charges = state_->fibers.HistoryOf(fiber).charges;
+  state_->watched = keep_trace_ || fiber->stop_at != Point::kNone;
   in_modelled_task = true;
   const transfer_t back = jump_fcontext(fiber->context, fiber);
   in_modelled_task = false;
-  state_->keep_trace = false;
+  state_->watched = false;
+  state_->runner = 0;
+  state_->charges = nullptr;
   state_->current = nullptr;
   if (why_ != Stop::kFinished) {
     fiber->context = back.fctx;
@@ -85,6 +89,15 @@ Stop Engine::Resume(Fiber* fiber) {
     fiber->status = FiberStatus::kDone;
   }
   return why_;
+}
+
+uint32_t NumberOutsideState(const void* object) {
+  const auto offset =
+      reinterpret_cast<uintptr_t>(object) & (Arena::kSlotSize - 1);
+  if (offset >= Arena::kHistoryBegin) return static_cast<uint32_t>(offset >> 3);
+  return uint32_t{1} << 31 |
+         static_cast<uint32_t>((offset - Arena::kStackBegin) /
+                               Engine::kStackSize);
 }
 
 void Engine::FiberMain(Engine* engine, Fiber* fiber) {
@@ -120,7 +133,7 @@ void Engine::Pass(const Op& op) {
   }
   while (op.enabled != nullptr && !op.enabled(op.arg)) Yield(Stop::kBlocked);
   fiber.op = Op{};
-  history_->Count(fiber.id, op.point, op.object);
+  history_->Count(state_->runner, op.point, op.object);
   if (keep_trace_) Keep(fiber, op);
 }
 

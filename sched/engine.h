@@ -120,14 +120,15 @@ struct EngineHistory {
   uint64_t trace_hash;
   uint64_t now_ns;  // the machine's clock
 
-  // Counts a passed point.
-  void Count(uint32_t fiber, Point point, uint32_t object) {
+  // Counts a passed point; `runner` is EngineState::runner.
+  void Count(uint64_t runner, Point point, uint32_t object) {
     step++;
-    uint64_t x = (uint64_t{fiber} << 40) ^
-                 (uint64_t{static_cast<uint8_t>(point)} << 32) ^ object;
     // One round of a multiply-xorshift mixer; the constant is splitmix64's.
-    x = (trace_hash ^ x) * 0xbf58476d1ce4e5b9;
-    trace_hash = x ^ (x >> 29);
+    // Outside the sum, so that one point need not wait for the one before.
+    uint64_t x =
+        (uint64_t{object} << 32) ^ runner ^ static_cast<uint8_t>(point);
+    x *= 0xbf58476d1ce4e5b9;
+    trace_hash = trace_hash * 3 + (x ^ (x >> 29));
   }
 };
 
@@ -139,8 +140,12 @@ struct EngineState {
   Fiber* current;
   EngineHistory* history;  // constant
   LockHistory* locks;      // constant once the sched room is set up
+  uint64_t* charges;       // those of `current`
+  uint64_t runner;         // the number of `current`, times 2^8; or 0
   uint32_t rcu_seq;        // sched/rcu.h: of the grace period begun last
-  bool keep_trace;         // while a fiber runs: each passed point is kept
+  // While a fiber runs: the host wants it to stop somewhere, or keeps its
+  // trace. If not, points are passed without a further look.
+  bool watched;
   Differences differences;  // of the kernel version; constant
   Slab<Fiber, FiberHistory> fibers;
 };
@@ -240,12 +245,11 @@ inline const Differences& differences() {
 inline void SchedulePoint(Point point, Access access, uint32_t object,
                           SourceLine source = SourceLine::Current()) {
   EngineState& state = Here<EngineState>();
-  const Fiber& fiber = *state.current;
-  if (fiber.stop_at == point || state.keep_trace) [[unlikely]] {
+  if (state.watched) [[unlikely]] {
     state.engine->PassWatched(point, access, object, source);
     return;
   }
-  state.history->Count(fiber.id, point, object);
+  state.history->Count(state.runner, point, object);
 }
 
 // A place to hold a task by name, at which nothing happens.
@@ -287,25 +291,25 @@ inline void Invariant(bool cond, const char* what,
 
 // Charges `count` operations of a kind to the running task.
 inline void Charge(Cost kind, uint64_t count) {
-  EngineState& state = Here<EngineState>();
-  state.fibers.HistoryOf(state.current).charges[static_cast<int>(kind)] +=
-      count;
+  Here<EngineState>().charges[static_cast<int>(kind)] += count;
 }
 
+// The number of an object that is not in the state part: see NumberOf().
+uint32_t NumberOutsideState(const void* object);
+
 // The stable number of an arena object, for Op::object: its offset in the
-// world, folded to 32 bits. Equal on every run, whatever the slot. Where on a
+// world, in units of 8 bytes. Equal on every run, whatever the slot. Where on a
 // stack an object lies is up to the compiler, so there the number is that of
 // the stack.
 inline uint32_t NumberOf(const void* object) {
-  const auto offset =
-      reinterpret_cast<uintptr_t>(object) & (Arena::kSlotSize - 1);
-  if (offset - Arena::kStackBegin < Arena::kHistoryBegin - Arena::kStackBegin)
-      [[unlikely]] {
-    return uint32_t{1} << 31 |
-           static_cast<uint32_t>((offset - Arena::kStackBegin) /
-                                 Engine::kStackSize);
-  }
-  return static_cast<uint32_t>(offset >> 3);
+  // Slots begin at multiples of 2^35, and their state part ends after 2^34.
+  static_assert(Arena::kSlotSize == uint64_t{1} << 35);
+  static_assert(Arena::kStackBegin == uint64_t{1} << 34);
+  const auto number =
+      static_cast<uint32_t>(reinterpret_cast<uintptr_t>(object) >> 3);
+  if (number >> 31 != 0) [[unlikely]]
+    return NumberOutsideState(object);
+  return number;
 }
 
 }  // namespace reapsim

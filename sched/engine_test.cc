@@ -19,6 +19,7 @@ struct Cell {
   bool open = false;
   spinlock_t spin{.lock_class = LockClass::kTestLock};
   spinlock_t spin2{.lock_class = LockClass::kTestLock2};
+  spinlock_t spin3{.lock_class = LockClass::kTestLock};
   mutex sleep{.lock_class = LockClass::kTestLock};
 };
 
@@ -116,6 +117,12 @@ const Rule kRules[] = {
        spin_lock(&c->spin);
      },
      VerdictKind::kLockOrder},
+    {"TakingTwoLocksOfOneClass",
+     [](Cell* c) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+       spin_lock(&c->spin);
+       spin_lock(&c->spin3);
+     },
+     VerdictKind::kLockOrder},
     {"UnlockingRcuUnlocked", [](Cell*) { rcu_read_unlock(); },
      VerdictKind::kInvariantBroken},
     {"CountingBelowZero",
@@ -165,6 +172,56 @@ TEST(Engine, TheSameRunHasTheSameTraceHashInEverySlot) {
   BareWorld other;  // takes a slot: the next world lies elsewhere
   EXPECT_EQ(HashOfRun(true), hash);
   EXPECT_NE(HashOfRun(false), hash) << "another order is another trace";
+}
+
+// To stop a task, or to keep its trace, takes the longer way through each
+// point; what comes of it is the same.
+TEST(Engine, WhoIsWatchedLeavesTheSameTrace) {
+  const auto program = [](Cell* cell) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    spin_lock(&cell->spin);
+    Mark(Point::kExitMm);
+    (void)READ_ONCE(cell->value);
+    spin_unlock(&cell->spin);
+  };
+  const auto hash_of = [&](Point stop_at, bool keep) {
+    BareWorld world;
+    Cell* cell = world.New<Cell>();
+    if (keep) world.engine().KeepTrace();
+    task_struct* t = world.Add([=] { program(cell); });
+    Stop stop = world.StepTo(t, stop_at);
+    EXPECT_EQ(stop == Stop::kAtPoint, stop_at != Point::kNone);
+    while (stop == Stop::kAtPoint) stop = world.Step(t);
+    EXPECT_EQ(world.engine().step(), 4u);
+    EXPECT_EQ(world.engine().trace().size(), keep ? 4u : 0u);
+    return world.engine().trace_hash();
+  };
+  const uint64_t hash = hash_of(Point::kNone, false);
+  EXPECT_NE(hash, 0u);
+  EXPECT_EQ(hash_of(Point::kNone, true), hash);
+  for (const Point point : {Point::kSpinLock, Point::kExitMm, Point::kRacyRead,
+                            Point::kSpinUnlock}) {
+    EXPECT_EQ(hash_of(point, false), hash) << PointName(point);
+    EXPECT_EQ(hash_of(point, true), hash) << PointName(point);
+  }
+}
+
+TEST(Engine, KnowsObjectsOnAStackByTheirStack) {
+  BareWorld world;
+  Cell* cell = world.New<Cell>();
+  const auto program = [cell] {
+    const int first = 0;
+    const int second[100] = {};
+    Invariant(NumberOf(&first) == NumberOf(&second[99]), "one stack");
+    cell->value = static_cast<int>(NumberOf(&first) & 0xffff);
+    cell->open = NumberOf(&first) >> 31 != 0;
+  };
+  for (int i = 0; i < 2; ++i) {
+    task_struct* t = world.Add(program);
+    EXPECT_EQ(world.Step(t), Stop::kFinished);
+    EXPECT_TRUE(cell->open);
+    EXPECT_EQ(cell->value, static_cast<int>(t->thread->id));
+  }
+  EXPECT_EQ(NumberOf(&cell->spin2) - NumberOf(&cell->spin), 1u);
 }
 
 #if !defined(REAPSIM_ASAN)

@@ -45,9 +45,9 @@ struct SchedState {
   // between user mode and system calls.
   void (*task_entry)(void* task) = nullptr;
 
-  task_struct* init_task = nullptr;  // pid 1
-  task_struct* kthreadd = nullptr;   // pid 2, parent of kernel threads
-  task_struct* softirq = nullptr;    // runs timers and RCU callbacks
+  task_struct* init_task = nullptr;     // pid 1
+  task_struct* kthreadd = nullptr;      // pid 2, parent of kernel threads
+  task_struct* softirq = nullptr;       // runs timers and RCU callbacks
   timer_list* expired_timer = nullptr;  // whose function softirq runs next
   pid_namespace* init_pid_ns = nullptr;
   pid_t last_pid = 0;

@@ -5,6 +5,16 @@
 
 namespace reapsim {
 
+void WaitForSpinLock(spinlock_t* lock, SourceLine source) {
+  if (lock->owner == Here<EngineState>().current->id + 1) {
+    Fail(VerdictKind::kDeadlock, "a task spins on a lock that it holds",
+         source);
+  }
+  WaitUntil(
+      Point::kSpinLock, Access::kAcquire, NumberOf(lock),
+      [lock] { return lock->owner == 0; }, source);
+}
+
 void read_lock(rwlock_t* lock,
                SourceLine source) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   WaitUntil(

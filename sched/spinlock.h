@@ -24,21 +24,19 @@ struct ABSL_LOCKABLE spinlock_t {
 
 inline bool spin_is_locked(const spinlock_t* lock) { return lock->owner != 0; }
 
+// The longer way through spin_lock(): the lock is taken, or somebody looks on.
+void WaitForSpinLock(spinlock_t* lock, SourceLine source);
+
 inline void spin_lock(spinlock_t* lock,
                       SourceLine source = SourceLine::Current())
     ABSL_EXCLUSIVE_LOCK_FUNCTION(lock) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  Fiber* self = Here<EngineState>().current;
-  if (lock->owner == self->id + 1) {
-    Fail(VerdictKind::kDeadlock, "a task spins on a lock that it holds",
-         source);
-  }
-  if (lock->owner == 0 && self->stop_at != Point::kSpinLock) {
-    SchedulePoint(Point::kSpinLock, Access::kAcquire, NumberOf(lock), source);
+  EngineState& state = Here<EngineState>();
+  if (lock->owner != 0 || state.watched) [[unlikely]] {
+    WaitForSpinLock(lock, source);
   } else {
-    WaitUntil(
-        Point::kSpinLock, Access::kAcquire, NumberOf(lock),
-        [lock] { return lock->owner == 0; }, source);
+    state.history->Count(state.runner, Point::kSpinLock, NumberOf(lock));
   }
+  Fiber* self = state.current;
   lock->owner = self->id + 1;
   self->atomic_depth++;
   LockAcquired(lock->lock_class, source);
