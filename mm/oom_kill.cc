@@ -400,11 +400,22 @@ bool __task_will_free_mem(task_struct* task,
   return false;
 }
 
+// A hint for the host, on machines with thousands of processes: who was born
+// later mostly lies behind, at the same distance, as does its signal_struct.
+void PrefetchLaterOnes(const task_struct& p) {
+  constexpr int kAhead = 8;
+  __builtin_prefetch(&(&p + kAhead)->mm);
+  __builtin_prefetch(&(&p + kAhead)->tasks);
+  __builtin_prefetch(&(p.signal + kAhead)->thread_head);
+}
+
 // The second half of task_will_free_mem(): every other process with the mm.
-bool SharersWillFreeMem(task_struct* task, mm_struct* mm) {
+// All in one piece, for machines with many processes.
+[[gnu::flatten]] bool SharersWillFreeMem(task_struct* task, mm_struct* mm) {
   rcu_read_lock();
   bool ret = true;
   for (task_struct& p : Here<SchedState>().tasks) {
+    PrefetchLaterOnes(p);
     Charge(Cost::kProcessScanned, 1);
     if (!process_shares_mm(&p, mm) || same_thread_group(task, &p)) continue;
     WillFreeReason why = WillFreeReason::kNone;
