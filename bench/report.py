@@ -1,0 +1,417 @@
+#!/usr/bin/env python3
+# Copyright 2026 The reapsim Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Measures, and writes docs/benchmarks.md.
+
+usage: ./bazelw run -c opt //bench:report -- [--results=DIR] [--reuse] [NAME...]
+
+Runs the programs NAME (all of them without one), keeps what they say in DIR as
+NAME.json, and writes the page from everything in DIR. With --reuse it runs
+nothing. Wants an optimised build, and a machine with nothing else to do: the
+page says how busy it was.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+
+PAGE = "docs/benchmarks.md"
+PROGRAMS = ("page_walk", "calls", "import", "live_vs_model")
+
+# What the issue asks for, on an idle core.
+NS_PER_PAGE = {"in_order": 2.0, "scattered": 4.0}
+TIMES_BARE = 1.5
+PEAK_MIB = 6 * 1024
+NS_PER_ERROR = 50.0
+NS_PER_PROCESS = 5.0
+# Ends of the call that walk or wait: no goal is set for them.
+NO_GOAL = ("0_again", "0_again_8_threads", "EAGAIN_notifier", "EINTR_killed")
+
+INTRODUCTION = """\
+# Benchmarks
+
+How fast the model is, on one machine. It says nothing about how fast a kernel
+is: the model frees no real memory, flushes no TLB and takes no interrupt. What
+it tells is how much a simulation can afford.
+
+Written by `bench/report.py`; don't edit. To measure anew:
+
+```
+./bazelw run -c opt //bench:report
+```
+
+One program alone, or one benchmark:
+
+```
+./bazelw run -c opt //bench:calls -- --benchmark_filter=v6.18
+```
+
+Times are those of the run below and of no other; compare within a table, by the
+ratios. A benchmark whose result is wrong (a return value, a counter, a
+reference that is left) has no time here but says `error`.
+"""
+
+WALK_TEXT = """\
+`walk` is the whole call on a victim that has just been filled, each page-table
+entry explicit; `bare` a loop that reads and clears the same entries and counts
+down the same frame records, without a model; `memset` fills the bytes of these.
+Nanoseconds per entry. Host bytes are page tables and frame records per page.
+"""
+
+CALLS_TEXT = """\
+`calls/VERSION/BRANCH`: `process_mrelease()` in a loop of a task's own program,
+from its entry to its return. `host_call` is the same from the host, one call at
+a time: `k.As(task).process_mrelease(...)`. Nanoseconds per call. A call is
+nearly all schedule points: places at which a test could stop the task. Each of
+them costs what `primitive/schedule_point` says, hashed into the trace; a
+lookup by pidfd has ten, a whole `EINVAL_live` more than twenty.
+"""
+
+SCAN_TEXT = """\
+`find_lock_task_mm` in a process of so many threads: the first has an mm, the
+leader has none any more, only the last has one. `task_will_free_mem` of a
+victim with more than one user of its memory, on a machine with so many more
+processes: strangers, or sharers of its memory that are killed, too.
+"""
+
+IMPORT_TEXT = """\
+From the text of smaps (`tests/data/smaps/`, and one made of 60,000 one-page
+mappings) to a modelled address space: parsed, planned, applied. Microseconds.
+"""
+
+LIVE_TEXT = """\
+The same memory and the same ends of the call, by the kernel of this host and by
+the model of v6.18. Live victims are killed and held at PTRACE_EVENT_EXIT. The
+kernel frees real memory and enters and leaves a real kernel; the model does
+neither, so the last column is headroom for simulations, not a comparison of
+two implementations.
+"""
+
+
+def read_first(path, key, default="unknown"):
+    """The value of the first `key : value` line of a file of /proc."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name.strip() == key:
+                    return value.strip()
+    except OSError:
+        pass
+    return default
+
+
+def load_average():
+    """The three numbers, as text."""
+    return " ".join("%.2f" % number for number in os.getloadavg())
+
+
+def machine():
+    """What was measured on."""
+    return {
+        "cpu": read_first("/proc/cpuinfo", "model name"),
+        "cores": os.cpu_count(),
+        "memory": read_first("/proc/meminfo", "MemTotal"),
+        "kernel": platform.release(),
+        "day": datetime.date.today().isoformat(),
+    }
+
+
+def run(program, binary, directory):
+    """Runs one program; its JSON, with the load around it, goes to a file."""
+    path = os.path.join(directory, program + ".json")
+    before = load_average()
+    subprocess.run(
+        [binary, "--benchmark_out=" + path, "--benchmark_out_format=json"],
+        check=True)
+    with open(path, encoding="utf-8") as file:
+        result = json.load(file)
+    result["machine"] = dict(machine(), load_before=before,
+                             load_after=load_average())
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(result, file, indent=1)
+
+
+def plain(name):
+    """A benchmark's name without the library's additions to it."""
+    return "/".join(part for part in name.split("/")
+                    if part != "manual_time" and ":" not in part)
+
+
+class Results:
+    """What the programs said, by benchmark."""
+
+    def __init__(self, by_program):
+        self.programs = by_program
+        self.rows = {}
+        for result in by_program.values():
+            for row in result["benchmarks"]:
+                self.rows[plain(row["name"])] = row
+
+    def names(self, program):
+        """The benchmarks of one program, in its order."""
+        if program not in self.programs:
+            return []
+        return [plain(row["name"])
+                for row in self.programs[program]["benchmarks"]]
+
+    def error(self, name):
+        """Why there is no time; None if there is one."""
+        row = self.rows.get(name)
+        if row is None:
+            return "not run"
+        return row["error_message"] if row.get("error_occurred") else None
+
+    def value(self, name, key="real_time"):
+        """A number of a benchmark, or None."""
+        return None if self.error(name) else self.rows[name].get(key)
+
+    def nanoseconds(self, name, key):
+        """A counter that the library keeps in seconds."""
+        value = self.value(name, key)
+        return None if value is None else value * 1e9
+
+    def time(self, name):
+        """CPU time where the library measured it, else the manual one."""
+        manual = "/manual_time" in self.rows.get(name, {}).get("name", "")
+        return self.value(name, "real_time" if manual else "cpu_time")
+
+
+def number(value):
+    """Three digits, no exponent; an em dash for nothing."""
+    if value is None:
+        return "—"
+    if value >= 100:
+        return "{:,.0f}".format(value)
+    return "%.1f" % value if value >= 10 else "%.2f" % value
+
+
+def ratio(value, other):
+    """value / other, or None."""
+    return value / other if value is not None and other else None
+
+
+def table(header, rows):
+    """A Markdown table; all columns but the first are numbers."""
+    lines = ["| " + " | ".join(header) + " |",
+             "|---" + "|--:" * (len(header) - 1) + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def code(name):
+    """The name as code."""
+    return "`%s`" % name
+
+
+def cell(results, name, value):
+    """A number, or the error that is there instead."""
+    error = results.error(name)
+    if error is None:
+        return number(value)
+    return error if error.startswith("skipped") else "error: " + error
+
+
+# ---- Goals -------------------------------------------------------------------
+
+def goal(text, limit, worst):
+    """A row of the table of goals; `worst` is (value, where) or None."""
+    if worst is None:
+        return [text, number(limit), "—", "not measured", ""]
+    value, where = worst
+    return [text, number(limit), number(value),
+            "met" if value <= limit else "**not met**", code(where)]
+
+
+def worst_of(results, names, of):
+    """The largest of of(name), with its name."""
+    values = [(of(name), name) for name in names]
+    values = [pair for pair in values if pair[0] is not None]
+    return max(values) if values else None
+
+
+def is_error_branch(name):
+    """Whether the goal for error branches is meant for this benchmark."""
+    parts = name.split("/")
+    return parts[0] == "calls" and parts[-1] not in NO_GOAL
+
+
+def goals(results):
+    """All of them, measured."""
+    rows = []
+    walks = [name for name in results.names("page_walk")
+             if name.startswith("walk/")]
+    per_page = lambda name: results.value(name, "ns_per_page")
+    for shape, limit in NS_PER_PAGE.items():
+        rows.append(goal(
+            "ns per 4 KiB page, %s" % shape.replace("_", " "), limit,
+            worst_of(results, [name for name in walks
+                               if name.split("/")[1] == shape], per_page)))
+    rows.append(goal(
+        "times the bare loop, in order and scattered", TIMES_BARE,
+        worst_of(results, [name for name in walks
+                           if name.split("/")[1] in NS_PER_PAGE],
+                 lambda name: ratio(per_page(name),
+                                    per_page(name.replace("walk", "bare"))))))
+    rows.append(goal(
+        "MiB of the host, 1 TiB in order", PEAK_MIB,
+        worst_of(results, [name for name in walks
+                           if name.endswith("in_order/1TiB")],
+                 lambda name: results.value(name, "peak_rss_MiB"))))
+    branches = [name for name in results.names("calls")
+                if is_error_branch(name)]
+    for kind in ("EINVAL_flags", "EBADF", "ESRCH", "EINVAL", "0_oom_skip"):
+        names = [name for name in branches
+                 if name.split("/")[-1].startswith(kind) and
+                 (kind == "EINVAL_flags" or "EINVAL_flags" not in name)]
+        rows.append(goal("ns per error branch, slowest %s" % kind,
+                         NS_PER_ERROR, worst_of(results, names, results.time)))
+    for size in ("80", "580", "2080", "10000"):
+        rows.append(goal(
+            "ns per scanned process, of %s" % size, NS_PER_PROCESS,
+            worst_of(results, [name for name in results.names("calls")
+                               if name == "task_will_free_mem/strangers/" +
+                               size],
+                     lambda name: results.nanoseconds(name, "per_process"))))
+    return table(["goal, on an idle core", "limit", "measured", "", "worst"],
+                 rows)
+
+
+# ---- Tables ------------------------------------------------------------------
+
+def walk_table(results):
+    """The page walk beside its yardsticks."""
+    rows = []
+    for name in results.names("page_walk"):
+        if not name.startswith("walk/"):
+            continue
+        case = name.partition("/")[2]
+        per_page = {kind: results.value("%s/%s" % (kind, case), "ns_per_page")
+                    for kind in ("walk", "bare", "memset")}
+        rows.append([
+            " ".join(code("%s/%s" % (kind, case)) for kind in per_page),
+            cell(results, name, per_page["walk"]), number(per_page["bare"]),
+            number(per_page["memset"]),
+            number(ratio(per_page["walk"], per_page["bare"])),
+            number(ratio(per_page["walk"], per_page["memset"])),
+            number(results.value(name, "host_bytes_per_page")),
+            number(results.value(name, "peak_rss_MiB"))])
+    return table(["benchmarks", "walk", "bare", "memset", "walk / bare",
+                  "walk / memset", "host bytes per page", "peak MiB"], rows)
+
+
+def time_table(results, names, unit, per=None):
+    """Times, and what they come to per something."""
+    header = ["benchmark", unit] + (["ns " + per.replace("_", " ")]
+                                    if per else [])
+    return table(header, [
+        [code(name), cell(results, name, results.time(name))] +
+        ([number(results.nanoseconds(name, per))] if per else [])
+        for name in names])
+
+
+def live_table(results, live, model, keys):
+    """The host's kernel beside the model."""
+    rows = []
+    for name in results.names("live_vs_model"):
+        if not name.startswith(live):
+            continue
+        other = model + name[len(live):]
+        values = [results.value(name, key) if key else results.time(name)
+                  for key in keys]
+        others = [results.value(other, key) if key else results.time(other)
+                  for key in keys]
+        rows.append([code(name) + " " + code(other),
+                     cell(results, name, values[0]),
+                     cell(results, other, others[0]),
+                     number(ratio(values[0], others[0]))])
+    return table(["benchmarks", "live", "model", "live / model"], rows)
+
+
+def machine_table(results):
+    """Where and when."""
+    rows = []
+    for program in PROGRAMS:
+        if program not in results.programs:
+            continue
+        what = results.programs[program]["machine"]
+        rows.append([code("//bench:" + program), what["day"], what["cpu"],
+                     str(what["cores"]), what["memory"], what["kernel"],
+                     what["load_before"], what["load_after"]])
+    return table(["program", "day", "CPU", "cores", "memory", "kernel",
+                  "load before", "load after"], rows)
+
+
+def render(results):
+    """The page."""
+    calls = results.names("calls")
+    first = lambda *heads: [name for name in calls
+                            if name.split("/")[0] in heads]
+    return "\n".join([
+        INTRODUCTION,
+        "## Machine\n", machine_table(results),
+        "Load averages of 1, 5 and 15 minutes. A busy machine measures "
+        "slower: other\nprocesses take caches and the clock rate.\n",
+        "## Goals\n", goals(results),
+        "## Page walk\n", WALK_TEXT, walk_table(results),
+        "## Calls that end early\n", CALLS_TEXT,
+        time_table(results, first("calls", "host_call", "primitive"), "ns"),
+        "## Threads and processes\n", SCAN_TEXT,
+        time_table(results, first("find_lock_task_mm"), "ns"),
+        time_table(results, first("task_will_free_mem"), "ns", "per_process"),
+        "## Import\n", IMPORT_TEXT,
+        time_table(results, results.names("import"), "µs", "per_vma"),
+        "## Beside a live kernel\n", LIVE_TEXT,
+        "Nanoseconds per page:\n",
+        live_table(results, "live/", "model/", ["ns_per_page"]),
+        "Nanoseconds per call:\n",
+        live_table(results, "live_call/", "model_call/", [None]),
+    ]).rstrip() + "\n"
+
+
+def load(directory):
+    """What is kept in a directory."""
+    by_program = {}
+    for program in PROGRAMS:
+        path = os.path.join(directory, program + ".json")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                by_program[program] = json.load(file)
+    return Results(by_program)
+
+
+def problem_of(results):
+    """Why the page must not be written; None if it may."""
+    for program, result in results.programs.items():
+        if result["context"].get("reapsim_build") != "opt":
+            return "%s is no optimised build: use -c opt" % program
+    missing = [p for p in PROGRAMS if p not in results.programs]
+    return "nothing of %s" % ", ".join(missing) if missing else None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--results", default=".cache/bench")
+    parser.add_argument("--reuse", action="store_true")
+    parser.add_argument("programs", nargs="*", metavar="NAME")
+    arguments = parser.parse_args()
+    root = os.environ.get("BUILD_WORKSPACE_DIRECTORY", ".")
+    directory = os.path.join(root, arguments.results)
+    os.makedirs(directory, exist_ok=True)
+    if not arguments.reuse:
+        for program in arguments.programs or PROGRAMS:
+            run(program, os.path.join("bench", program), directory)
+    results = load(directory)
+    problem = problem_of(results)
+    if problem:
+        sys.exit("report.py: " + problem)
+    with open(os.path.join(root, PAGE), "w", encoding="utf-8") as file:
+        file.write(render(results))
+
+
+if __name__ == "__main__":
+    main()
