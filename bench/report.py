@@ -136,6 +136,11 @@ def run(program, binary, directory):
         check=True)
     with open(path, encoding="utf-8") as file:
         result = json.load(file)
+    # All there are, whatever --benchmark_filter has left out.
+    listed = subprocess.run([binary, "--benchmark_list_tests=true"],
+                            check=True, stdout=subprocess.PIPE,
+                            encoding="utf-8").stdout
+    result["names"] = [plain(line) for line in listed.split()]
     result["machine"] = dict(machine(), load_before=before,
                              load_after=load_average())
     with open(path, "w", encoding="utf-8") as file:
@@ -160,10 +165,7 @@ class Results:
 
     def names(self, program):
         """The benchmarks of one program, in its order."""
-        if program not in self.programs:
-            return []
-        return [plain(row["name"])
-                for row in self.programs[program]["benchmarks"]]
+        return self.programs.get(program, {}).get("names", [])
 
     def error(self, name):
         """Why there is no time; None if there is one."""
@@ -219,7 +221,8 @@ def cell(results, name, value):
     error = results.error(name)
     if error is None:
         return number(value)
-    return error if error.startswith("skipped") else "error: " + error
+    told = error == "not run" or error.startswith("skipped")
+    return error if told else "error: " + error
 
 
 # ---- Goals -------------------------------------------------------------------
@@ -371,6 +374,20 @@ def machine_table(results):
                   "load before", "load after"], rows)
 
 
+def busy(results):
+    """A warning if the machine had other things to do."""
+    loads = [float(load.split()[0])
+             for result in results.programs.values()
+             for load in (result["machine"]["load_before"],)]
+    cores = min(result["machine"]["cores"]
+                for result in results.programs.values())
+    if max(loads) < cores / 2:
+        return ""
+    return ("**The machine was busy when this was measured** (load %.1f on %d "
+            "cores). The goals\nare meant for an idle core: measure again "
+            "before you believe a miss.\n" % (max(loads), cores))
+
+
 def render(results):
     """The page."""
     calls = results.names("calls")
@@ -381,6 +398,7 @@ def render(results):
         "## Machine\n", machine_table(results),
         "Load averages of 1, 5 and 15 minutes. A busy machine measures "
         "slower: other\nprocesses take caches and the clock rate.\n",
+        busy(results),
         "## Goals\n", goals(results),
         "## Page walk\n", WALK_TEXT, walk_table(results),
         "## Calls that end early\n", CALLS_TEXT,

@@ -22,6 +22,7 @@ def results(build="opt", **benchmarks):
         rows.append(row)
     return report.Results({"calls": {
         "context": {"reapsim_build": build}, "machine": MACHINE,
+        "names": [row["name"] for row in rows] + ["calls/v6/ESRCH_other"],
         "benchmarks": rows}})
 
 
@@ -59,9 +60,20 @@ class ReportTest(unittest.TestCase):
         page = report.render(results(calls__v6__EBADF="skipped: no call"))
         self.assertIn("| `calls/v6/EBADF` | skipped: no call |", page)
 
+    def test_what_was_not_run_has_a_row(self):
+        page = report.render(results(calls__v6__EBADF=10.0))
+        self.assertIn("| `calls/v6/ESRCH_other` | not run |", page)
+
     def test_the_page_names_the_machine_and_its_load(self):
         page = report.render(results(calls__v6__EBADF=10.0))
         self.assertIn("| a CPU | 2 | 1 kB | 6.18 | 0.00 | 0.10 |", page)
+
+    def test_says_if_the_machine_was_busy(self):
+        idle = results(calls__v6__EBADF=10.0)
+        self.assertNotIn("busy when", report.render(idle))
+        machine = dict(MACHINE, load_before="3.50 1.00 1.00")
+        idle.programs["calls"]["machine"] = machine
+        self.assertIn("load 3.5 on 2", report.render(idle))
 
     def test_wants_an_optimised_build_of_all(self):
         self.assertIn("-c opt", report.problem_of(results("debug")))
