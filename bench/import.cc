@@ -12,14 +12,15 @@
 
 #include <benchmark/benchmark.h>
 
-#include <chrono>
-#include <cstdio>
-#include <functional>
+#include <cstdint>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "bench/run.h"
+#include "bench/world.h"
 #include "import/import_mm.h"
 #include "import/read_file.h"
 #include "import/smaps.h"
@@ -123,11 +124,8 @@ std::string Apply(benchmark::State& state, const Input& input) {
   for (auto _ : state) {
     Kernel k(options);
     Task& task = k.Spawn("imported");
-    const auto start = std::chrono::steady_clock::now();
-    const absl::Status status = plan->Apply(k, task);
-    const std::chrono::duration<double> took =
-        std::chrono::steady_clock::now() - start;
-    state.SetIterationTime(took.count());
+    absl::Status status;
+    state.SetIterationTime(TimeOf([&] { status = plan->Apply(k, task); }));
     if (!status.ok()) return std::string(status.message());
     std::string wrong = Compare(ReportMemory(task.raw()->mm), input.smaps);
     if (k.stopped()) wrong = k.TakeVerdict().ToString();

@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,21 +65,6 @@ bool Skipped(benchmark::State& state) {
   if (can.ok()) return false;
   state.SkipWithError(absl::StrCat("skipped: ", can.message()).c_str());
   return true;
-}
-
-// How long fn() keeps the CPU busy, in seconds. The call runs in the thread
-// that makes it; what others do meanwhile on a busy host does not count.
-template <class Fn>
-double CpuTimeOf(const Fn& fn) {
-  const auto now = [] {
-    timespec t;
-    (void)::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return static_cast<double>(t.tv_sec) +
-           static_cast<double>(t.tv_nsec) * 1e-9;
-  };
-  const double start = now();
-  fn();
-  return now() - start;
 }
 
 // ---- Walks -----------------------------------------------------------------
@@ -154,7 +138,7 @@ double WalkLive(HostMachine& m, const Walk& walk, uint64_t* pages) {
   if (!m.ok()) return 0;
   const uint64_t before = ResidentPages(victim.tgid());
   int64_t ret = -1;
-  const double took = CpuTimeOf([&] { ret = CallMrelease(pidfd, 0); });
+  const double took = TimeOf([&] { ret = CallMrelease(pidfd, 0); });
   const uint64_t after = ResidentPages(victim.tgid());
   if (ret != 0) {
     m.Fail(absl::InternalError(absl::StrCat("the call returned ", ret)));
@@ -188,7 +172,7 @@ void TimeModelWalk(benchmark::State& state, const Walk& walk) {
   double pages = 0;
   for (auto _ : state) {
     VictimWorld world({.shape = walk.shape, .span = walk.span});
-    const double took = CpuTimeOf([&] { world.Reap(); });
+    const double took = TimeOf([&] { world.Reap(); });
     const std::string problem = world.Problem(/*thorough=*/false);
     if (!problem.empty()) {
       state.SkipWithError(problem.c_str());

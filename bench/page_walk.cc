@@ -33,15 +33,23 @@ struct Case {
 
 constexpr Case kCases[] = {
     // Small ones, whose results a test looks at.
-    {Shape::kInOrder, 16_MiB, "16MiB"}, {Shape::kScattered, 16_MiB, "16MiB"},
-    {Shape::kHuge, 16_MiB, "16MiB"},    {Shape::kSparse, 16_MiB, "16MiB"},
-    {Shape::kVmas, 16_MiB, "16MiB"},    {Shape::kSwapped, 16_MiB, "16MiB"},
+    {Shape::kInOrder, 16_MiB, "16MiB"},
+    {Shape::kScattered, 16_MiB, "16MiB"},
+    {Shape::kHuge, 16_MiB, "16MiB"},
+    {Shape::kSparse, 16_MiB, "16MiB"},
+    {Shape::kVmas, 16_MiB, "16MiB"},
+    {Shape::kSwapped, 16_MiB, "16MiB"},
     // What is measured.
-    {Shape::kInOrder, 1_GiB, "1GiB"},   {Shape::kScattered, 1_GiB, "1GiB"},
-    {Shape::kInOrder, 64_GiB, "64GiB"}, {Shape::kScattered, 64_GiB, "64GiB"},
-    {Shape::kHuge, 64_GiB, "64GiB"},    {Shape::kSparse, 64_GiB, "64GiB"},
-    {Shape::kVmas, 480_MiB, "480MiB"},  {Shape::kSwapped, 64_GiB, "64GiB"},
-    {Shape::kInOrder, 1_TiB, "1TiB"},   {Shape::kScattered, 1_TiB, "1TiB"},
+    {Shape::kInOrder, 1_GiB, "1GiB"},
+    {Shape::kScattered, 1_GiB, "1GiB"},
+    {Shape::kInOrder, 64_GiB, "64GiB"},
+    {Shape::kScattered, 64_GiB, "64GiB"},
+    {Shape::kHuge, 64_GiB, "64GiB"},
+    {Shape::kSparse, 64_GiB, "64GiB"},
+    {Shape::kVmas, 480_MiB, "480MiB"},
+    {Shape::kSwapped, 64_GiB, "64GiB"},
+    {Shape::kInOrder, 1_TiB, "1TiB"},
+    {Shape::kScattered, 1_TiB, "1TiB"},
 };
 
 // The conservation check keeps books on each frame.

@@ -251,8 +251,7 @@ def is_error_branch(name):
 
 def per_page_of(results, name):
     """Nanoseconds per page in the least disturbed iteration."""
-    best = results.value(name, "best_ns_per_page")
-    return results.value(name, "ns_per_page") if best is None else best
+    return results.value(name, "best_ns_per_page")
 
 
 def goals(results):
