@@ -22,7 +22,12 @@ import sys
 PAGE = "docs/benchmarks.md"
 PROGRAMS = ("page_walk", "calls", "import", "live_vs_model")
 
-# What the issue asks for, on an idle core.
+# Each benchmark is run so often, and its fastest run counts: the one that
+# others disturbed least. The page walk does the same by itself.
+REPETITIONS = {"page_walk": 1, "calls": 7, "import": 5, "live_vs_model": 3}
+SECONDS_EACH = 0.1
+
+# The goals, on an idle core.
 NS_PER_PAGE = {"in_order": 2.0, "scattered": 4.0}
 TIMES_BARE = 1.5
 PEAK_MIB = 6 * 1024
@@ -52,8 +57,9 @@ One program alone, or one benchmark:
 
 Times are those of the run below and of no other; compare within a table, by the
 ratios. A benchmark whose result is wrong (a return value, a counter, a
-reference that is left) has no time here but says `error`. Times are of the CPU,
-so that of other processes only the use of caches and of the clock rate counts.
+reference that is left) has no time here but says `error`. Times are of the CPU
+and of the fastest of several runs, so that of other processes only the use of
+caches and of the clock rate counts.
 """
 
 WALK_TEXT = """\
@@ -132,8 +138,9 @@ def run(program, binary, directory):
     path = os.path.join(directory, program + ".json")
     before = load_average()
     subprocess.run(
-        [binary, "--benchmark_out=" + path, "--benchmark_out_format=json"],
-        check=True)
+        [binary, "--benchmark_out=" + path, "--benchmark_out_format=json",
+         "--benchmark_repetitions=%d" % REPETITIONS[program],
+         "--benchmark_min_time=%g" % SECONDS_EACH], check=True)
     with open(path, encoding="utf-8") as file:
         result = json.load(file)
     # All there are, whatever --benchmark_filter has left out.
@@ -153,6 +160,12 @@ def plain(name):
                     if part != "manual_time" and ":" not in part)
 
 
+def took(row):
+    """CPU time where the library measured it, else the manual one."""
+    manual = "/manual_time" in row["name"]
+    return row["real_time" if manual else "cpu_time"]
+
+
 class Results:
     """What the programs said, by benchmark."""
 
@@ -161,7 +174,17 @@ class Results:
         self.rows = {}
         for result in by_program.values():
             for row in result["benchmarks"]:
-                self.rows[plain(row["name"])] = row
+                self.add(plain(row["name"]), row)
+
+    def add(self, name, row):
+        """Keeps an error, or else the fastest of the repetitions."""
+        if row.get("run_type") == "aggregate":
+            return
+        kept = self.rows.get(name)
+        if kept is None or row.get("error_occurred") or (
+                not kept.get("error_occurred") and
+                took(row) < took(kept)):
+            self.rows[name] = row
 
     def names(self, program):
         """The benchmarks of one program, in its order."""
@@ -184,9 +207,8 @@ class Results:
         return None if value is None else value * 1e9
 
     def time(self, name):
-        """CPU time where the library measured it, else the manual one."""
-        manual = "/manual_time" in self.rows.get(name, {}).get("name", "")
-        return self.value(name, "real_time" if manual else "cpu_time")
+        """Of the fastest run."""
+        return None if self.error(name) else took(self.rows[name])
 
 
 def number(value):

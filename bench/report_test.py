@@ -52,6 +52,22 @@ class ReportTest(unittest.TestCase):
         self.assertFalse(report.is_error_branch("host_call/v6.18/EBADF"))
         self.assertTrue(report.is_error_branch("calls/v6.18/EBADF"))
 
+    def test_the_fastest_run_counts(self):
+        kept = results(calls__v6__EBADF=10.0)
+        for time, run_type in ((9.0, "iteration"), (8.0, "aggregate"),
+                               (12.0, "iteration")):
+            kept.add("calls/v6/EBADF", {
+                "name": "calls/v6/EBADF", "run_type": run_type,
+                "cpu_time": time, "real_time": time})
+        self.assertEqual(kept.time("calls/v6/EBADF"), 9.0)
+
+    def test_one_error_is_an_error(self):
+        kept = results(calls__v6__EBADF="a wrong result")
+        kept.add("calls/v6/EBADF", {
+            "name": "calls/v6/EBADF", "run_type": "iteration",
+            "cpu_time": 1.0, "real_time": 1.0})
+        self.assertEqual(kept.error("calls/v6/EBADF"), "a wrong result")
+
     def test_an_error_has_no_time(self):
         page = report.render(results(calls__v6__EBADF="a wrong result"))
         self.assertIn("| `calls/v6/EBADF` | error: a wrong result |", page)
