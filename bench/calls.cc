@@ -10,6 +10,7 @@
 //   host_call/VERSION/BRANCH    the same, one call at a time from the host:
 //                               k.As(task).process_mrelease()
 //   primitive/NAME              what calls are made of
+//   yardstick/NAME              an addition that waits for the one before
 //   find_lock_task_mm/SHAPE/N   in a process of N threads
 //   task_will_free_mem/SHAPE/N  on a machine with N more processes
 //
@@ -154,6 +155,25 @@ void TimePrimitive(benchmark::State& state, const Primitive& primitive) {
   Settle(state, EndOf(k, k, error));
 }
 
+// How fast the machine is just now: in a register an addition takes one cycle;
+// in memory it takes as long as a schedule point, which counts, must.
+void TimeAddInRegister(benchmark::State& state) {
+  uint64_t sum = 0;
+  while (state.KeepRunningBatch(kBatch)) {
+    for (int64_t i = 0; i < kBatch; ++i) {
+      sum++;
+      asm volatile("" : "+r"(sum));
+    }
+  }
+}
+
+void TimeAddInMemory(benchmark::State& state) {
+  volatile uint64_t sum = 0;
+  while (state.KeepRunningBatch(kBatch)) {
+    for (int64_t i = 0; i < kBatch; ++i) sum = sum + 1;
+  }
+}
+
 // ---- Threads ---------------------------------------------------------------
 
 // Which thread of N the kernel finds.
@@ -256,6 +276,8 @@ void TimeScan(benchmark::State& state, Processes others) {
 }
 
 void RegisterScans() {
+  benchmark::RegisterBenchmark("yardstick/add_in_register", TimeAddInRegister);
+  benchmark::RegisterBenchmark("yardstick/add_in_memory", TimeAddInMemory);
   for (const Primitive& primitive : kPrimitives) {
     benchmark::RegisterBenchmark(
         (std::string("primitive/") + primitive.name).c_str(),

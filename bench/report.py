@@ -79,9 +79,10 @@ which a test may stop this one. Each is counted and hashed into the trace
 (`primitive/schedule_point`), and next to each stands a check: that the object
 lives, that the lock is free, in which order locks are taken. What
 stands in the way of the goal, where it is missed, is their number: fifteen to
-forty, at three to six nanoseconds each with the checks. Two of these are a
-counter in memory that the next step needs (store to load), the rest is about
-fifty instructions.
+forty. Each takes at least as long as `yardstick/add_in_memory`, because it
+counts in memory what the next one counts on, and has some fifty instructions
+with its checks. `yardstick/add_in_register` is one cycle: it tells which clock
+rate the machine had just then.
 """
 
 SCAN_TEXT = """\
@@ -424,7 +425,8 @@ def render(results):
         "## Page walk\n", WALK_TEXT, walk_table(results),
         "## Calls that end early\n", CALLS_TEXT,
         branch_table(results, first("calls")),
-        time_table(results, first("host_call", "primitive"), "ns"),
+        time_table(results, first("yardstick", "host_call", "primitive"),
+                   "ns"),
         "## Threads and processes\n", SCAN_TEXT,
         time_table(results, first("find_lock_task_mm"), "ns"),
         time_table(results, first("task_will_free_mem"), "ns", "per_process"),
