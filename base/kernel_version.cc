@@ -120,7 +120,14 @@ constexpr DifferenceField kFields[] = {
     Field<&D::walks_in_reverse>("walks_in_reverse"),
     Field<&D::notifies_clear>("notifies_clear"),
     CallField<&D::uffd_wp_anon_marker_cleared>("uffd_wp_anon_marker_cleared"),
+    Field<&D::uffd_wp_markers>("uffd_wp_markers"),
+    Field<&D::has_uffd_wp_async>("has_uffd_wp_async"),
+    Field<&D::has_uffd_poison>("has_uffd_poison"),
     Field<&D::has_guard_markers>("has_guard_markers"),
+    Field<&D::guards_any_mapping>("guards_any_mapping"),
+    Field<&D::has_droppable>("has_droppable"),
+    Field<&D::ksm_counts_zero_pages>("ksm_counts_zero_pages"),
+    Field<&D::device_exclusive_keeps_rmap>("device_exclusive_keeps_rmap"),
     Field<&D::zap_batches_ptes>("zap_batches_ptes"),
     Field<&D::zap_batches_swap_entries>("zap_batches_swap_entries"),
     Field<&D::gather_full_early>("gather_full_early"),
@@ -410,11 +417,54 @@ constexpr DifferenceRow kRows[] = {
          "S; between v6.2 and v6.5"},
         "A uffd-wp marker in an anonymous VMA is cleared by the reaper; in a "
         "file or shmem VMA it is kept in every version"),
+    Since<&D::uffd_wp_markers>(
+        "uffd_wp_markers", Merged(5, 19),
+        {"", "mm/shmem: handle uffd-wp during fork(), and its series",
+         "S (present in v6.1); version M"},
+        "userfaultfd write-protects shmem, too; where a protected page goes, "
+        "a marker stays"),
+    Since<&D::has_uffd_wp_async>(
+        "has_uffd_wp_async", Merged(6, 7),
+        {"", "userfaultfd: UFFD_FEATURE_WP_ASYNC",
+         "S (absent v6.1, present v6.12); version M"},
+        "userfaultfd write-protects any private memory if the fault may "
+        "resolve itself"),
+    Since<&D::has_uffd_poison>(
+        "has_uffd_poison", Merged(6, 6),
+        {"", "mm: userfaultfd: add new UFFDIO_POISON ioctl",
+         "S (absent v6.1, present v6.12); version M"},
+        "A monitor may leave poison markers, which the reaper clears"),
     Since<&D::has_guard_markers>(
         "has_guard_markers", Merged(6, 13),
         {"", "mm: add PTE_MARKER_GUARD PTE marker", "S L"},
         "Guard regions exist; the reaper keeps their markers, exit drops "
         "them"),
+    Since<&D::guards_any_mapping>(
+        "guards_any_mapping", Merged(6, 15),
+        {"", "mm: allow guard regions in file-backed and read-only mappings",
+         "L (v6.18); version M"},
+        "Guard regions in files, shmem and read-only memory; before, in "
+        "writable anonymous memory only"),
+    Since<&D::has_droppable>(
+        "has_droppable", Merged(6, 11),
+        {"",
+         "mm: add MAP_DROPPABLE for designating always lazily freeable "
+         "mappings",
+         "S (absent v6.1, present v6.12) L (v6.18); version M"},
+        "Mappings whose pages reclaim may drop; the reaper treats them as "
+        "other anonymous memory"),
+    Since<&D::ksm_counts_zero_pages>(
+        "ksm_counts_zero_pages", Merged(6, 6),
+        {"", "ksm: support unsharing and counting of KSM-placed zero pages",
+         "S (absent v6.1, present v6.12); version M"},
+        "Zero pages that KSM placed are dirty, and counted; unmapping counts "
+        "them down"),
+    Since<&D::device_exclusive_keeps_rmap>(
+        "device_exclusive_keeps_rmap", Merged(6, 15),
+        {"", "mm/rmap: keep mapcount untouched for device-exclusive entries",
+         "S (absent v6.12, present v7.2); version M"},
+        "A device-exclusive entry counts as a mapping of its page; before, "
+        "only as a reference"),
     Since<&D::zap_batches_ptes>(
         "zap_batches_ptes", Merged(6, 9), kFoldedUnmap,
         "The present PTEs of one folio are cleared and counted as a unit"),

@@ -95,7 +95,14 @@ struct Differences {
   bool walks_in_reverse;             // VMAs from the highest to the lowest.
   bool notifies_clear;               // MMU_NOTIFY_CLEAR, not _UNMAP.
   bool uffd_wp_anon_marker_cleared;  // In an anonymous VMA.
+  bool uffd_wp_markers;              // Write protection of shmem; markers.
+  bool has_uffd_wp_async;            // ... of any memory, resolved by itself.
+  bool has_uffd_poison;              // UFFDIO_POISON.
   bool has_guard_markers;            // They exist and outlive the reaper.
+  bool guards_any_mapping;           // ... in files and read-only, too.
+  bool has_droppable;                // MAP_DROPPABLE.
+  bool ksm_counts_zero_pages;        // Zero pages that KSM placed.
+  bool device_exclusive_keeps_rmap;  // Such an entry counts as a mapping.
   bool zap_batches_ptes;             // A folio's run of PTEs is one unit.
   bool zap_batches_swap_entries;     // So is a run of swap entries.
   bool gather_full_early;            // A gather batch is full at max - 1.

@@ -111,10 +111,10 @@ AccessResult do_user_addr_fault(mm_struct* mm, uint64_t address, bool write,
   }
 }
 
-}  // namespace
-
-AccessResult access_user_word(uint64_t address, bool write, uint64_t* word,
-                              bool user_mode) {
+// Where the running task's word at `address` lies, for reading or writing:
+// faults as often as needed.
+AccessResult ResolveUserWord(uint64_t address, bool write, bool user_mode,
+                             pfn_t* pfn) {
   mm_struct* mm = current()->mm;
   // Kernel threads have none; their use of user memory is an error of ours.
   REAP_CHECK(mm != nullptr, "access_user_word: no mm");
@@ -122,20 +122,49 @@ AccessResult access_user_word(uint64_t address, bool write, uint64_t* word,
   for (;;) {
     SchedulePoint(Point::kUserAccess, write ? Access::kWrite : Access::kRead,
                   static_cast<uint32_t>(address >> PAGE_SHIFT));
-    const pfn_t pfn = Translate(mm, address, write);
-    if (pfn != kNoPfn) {
-      MmState& state = mm_state();
-      if (write) {
-        WritePageWord(state, pfn, *word);
-      } else {
-        *word = ReadPageWord(state, pfn);
-      }
-      return AccessResult::kOk;
-    }
+    *pfn = Translate(mm, address, write);
+    if (*pfn != kNoPfn) return AccessResult::kOk;
     const AccessResult result =
         do_user_addr_fault(mm, address, write, user_mode);
     if (result != AccessResult::kOk) return result;
   }
+}
+
+}  // namespace
+
+AccessResult access_user_word(uint64_t address, bool write, uint64_t* word,
+                              bool user_mode) {
+  pfn_t pfn = kNoPfn;
+  const AccessResult result = ResolveUserWord(address, write, user_mode, &pfn);
+  if (result != AccessResult::kOk) return result;
+  MmState& state = mm_state();
+  if (write) {
+    WritePageWord(state, pfn, *word);
+  } else {
+    *word = ReadPageWord(state, pfn);
+  }
+  return AccessResult::kOk;
+}
+
+AccessResult access_user_word_inatomic(uint64_t address, uint64_t* word) {
+  SchedulePoint(Point::kUserAccess, Access::kRead,
+                static_cast<uint32_t>(address >> PAGE_SHIFT));
+  const pfn_t pfn = Translate(current()->mm, address, /*write=*/false);
+  if (pfn == kNoPfn) return AccessResult::kEfault;
+  *word = ReadPageWord(mm_state(), pfn);
+  return AccessResult::kOk;
+}
+
+AccessResult cmpxchg_user_word(uint64_t address, uint64_t expected,
+                               uint64_t desired, uint64_t* seen) {
+  pfn_t pfn = kNoPfn;
+  const AccessResult result =
+      ResolveUserWord(address, /*write=*/true, /*user_mode=*/false, &pfn);
+  if (result != AccessResult::kOk) return result;
+  MmState& state = mm_state();
+  *seen = ReadPageWord(state, pfn);
+  if (*seen == expected) WritePageWord(state, pfn, desired);
+  return AccessResult::kOk;
 }
 
 }  // namespace reapsim

@@ -22,6 +22,7 @@
 #include "mm/mmu_notifier.h"
 #include "mm/pgtable.h"
 #include "mm/tlb.h"
+#include "mm/userfaultfd.h"
 #include "mm/vma.h"
 
 namespace reapsim {
@@ -63,6 +64,7 @@ int dup_vma(mm_struct* mm, vm_area_struct* mpnt)
   const bool wipe = (tmp->vm_flags & VM_WIPEONFORK) != 0;
   if (wipe) tmp->anon_vma = false;
   tmp->vm_flags &= ~VM_LOCKED_MASK;
+  dup_userfaultfd(tmp);
   vma_link(mm, tmp);
   return wipe ? 0 : copy_page_range(tmp, mpnt);
 }

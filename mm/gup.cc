@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Access to another task's memory: find the page, take a reference, use it.
-// And faulting ranges in, for mlock(2), MAP_POPULATE and MADV_POPULATE_*.
+// Pins for DMA. And faulting ranges in, for mlock(2), MAP_POPULATE and
+// MADV_POPULATE_*.
 //
 // Source: mm/gup.c, mm/memory.c:access_remote_vm(), mm/process_vm_access.c,
 // v5.15 to v7.2.
@@ -58,6 +59,11 @@ pfn_t follow_page_mask(mm_struct* mm, uint64_t address,
 // Source: check_vma_flags().
 bool check_vma_flags(const vm_area_struct* vma, bool write) {
   if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) != 0) return false;
+  // mm/secretmem.c: nobody but the MMU may get at it.
+  if (vma->vm_mapping != nullptr &&
+      vma->vm_mapping->kind == address_space::kSecretmem) {
+    return false;
+  }
   return (vma->vm_flags & (write ? VM_WRITE : VM_READ)) != 0;
 }
 
@@ -113,6 +119,34 @@ AccessResult access_remote_word(mm_struct* mm, uint64_t address, bool write,
   }
   put_page(pfn);
   return AccessResult::kOk;
+}
+
+// ---- Pins ------------------------------------------------------------------
+
+int64_t pin_user_pages(uint64_t start, int nr_pages, bool write,
+                       pfn_t* pages) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  mm_struct* mm = current()->mm;
+  int pinned = 0;
+  for (; pinned < nr_pages; ++pinned) {
+    const uint64_t address = start + static_cast<uint64_t>(pinned) * PAGE_SIZE;
+    if (address >= geometry().task_size()) break;
+    mmap_read_lock(mm);
+    if (GetRemotePage(mm, address, write, &pages[pinned]) !=
+        AccessResult::kOk) {
+      break;
+    }
+  }
+  return pinned == 0 ? -EFAULT : pinned;
+}
+
+void unpin_user_pages(const pfn_t* pages, int nr_pages, bool dirty) {
+  MmState& state = mm_state();
+  for (int i = 0; i < nr_pages; ++i) {
+    if (dirty) {
+      pfn_to_page(state, compound_head(state, pages[i]))->flags |= PG_dirty;
+    }
+    put_page(pages[i]);
+  }
 }
 
 // ---- Faulting ranges in ----------------------------------------------------

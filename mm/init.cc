@@ -10,6 +10,7 @@
 #include "mm/mmu_notifier.h"
 #include "mm/page_alloc.h"
 #include "mm/swapfile.h"
+#include "mm/userfaultfd.h"
 
 namespace reapsim {
 namespace {
@@ -21,6 +22,7 @@ constexpr uint32_t kMaxVmas = 1 << 20;
 constexpr uint32_t kMaxMappings = 1 << 17;
 constexpr uint32_t kMaxNotifiers = 4096;
 constexpr uint32_t kMaxBatchPages = 4096;
+constexpr uint32_t kMaxUserfaultfds = 256;
 constexpr uint32_t kMaxLeaves = 1 << 19;
 
 // Enough page tables for a machine whose every frame is mapped once, with
@@ -54,6 +56,7 @@ MmState* InitMm(Arena* arena, const MmOptions& options) {
                               uint64_t{tables} << (options.table_bits + 3));
   mm->notifier_slab.Init(arena, "mmu_notifier", kMaxNotifiers);
   mm->gather_slab.Init(arena, "mmu_gather batch", kMaxBatchPages);
+  mm->userfaultfd_slab.Init(arena, "userfaultfd_ctx", kMaxUserfaultfds);
   mm->word_pool.Init(arena, "words", kMaxLeaves);
   mm->byte_pool.Init(arena, "bytes", kMaxLeaves / 4);
   InitFrames(arena, *mm);

@@ -30,11 +30,6 @@
 namespace reapsim {
 namespace {
 
-// Numbers that Debian's C library does not have.
-constexpr int kMadvDontneedLocked = 24;
-constexpr int kMadvGuardInstall = 102;
-constexpr int kMadvGuardRemove = 103;
-
 // Advice about [start, end) of one VMA.
 struct Advice {
   int behavior;
@@ -171,10 +166,13 @@ int madvise_pageout(vm_area_struct* vma, const Advice& advice) {
 
 // ---- Guard markers ---------------------------------------------------------
 
-// mm/madvise.c:is_valid_guard_vma(), as of v6.13.
+// mm/madvise.c:is_valid_guard_vma()
 bool is_valid_guard_vma(const vm_area_struct* vma, bool allow_locked) {
   uint64_t forbidden = VM_SPECIAL | VM_HUGETLB;
   if (!allow_locked) forbidden |= VM_LOCKED;
+  if (differences().guards_any_mapping) {
+    return (vma->vm_flags & forbidden) == 0;
+  }
   return vma_is_anonymous(vma) &&
          (vma->vm_flags & (VM_MAYWRITE | forbidden)) == VM_MAYWRITE;
 }

@@ -17,9 +17,6 @@ namespace {
 
 constexpr uint64_t kPage = PAGE_SIZE;
 constexpr uint64_t kBase = 0x100000000;
-constexpr int kDontneedLocked = 24;
-constexpr int kGuardInstall = 102;
-constexpr int kGuardRemove = 103;
 
 void Map(MmWorld& w, task_struct* task, uint64_t first, uint64_t pages,
          uint64_t flags = 0, uint64_t extra = 0) {
@@ -110,8 +107,9 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"DontneedLockedMemory", "v6.18", At(4), kPage, MADV_DONTNEED,
                   -EINVAL},
         ErrorCase{"DontneedLockedIsNew", "v5.15-rc1", At(4), kPage,
-                  kDontneedLocked, -EINVAL},
-        ErrorCase{"DontneedLocked", "v6.18", At(4), kPage, kDontneedLocked, 0},
+                  kMadvDontneedLocked, -EINVAL},
+        ErrorCase{"DontneedLocked", "v6.18", At(4), kPage, kMadvDontneedLocked,
+                  0},
         ErrorCase{"DontneedPfns", "v6.18", At(8), kPage, MADV_DONTNEED,
                   -EINVAL},
         ErrorCase{"FreeOfAFile", "v6.18", At(10), kPage, MADV_FREE, -EINVAL},
@@ -133,14 +131,17 @@ INSTANTIATE_TEST_SUITE_P(
                   MADV_POPULATE_WRITE, -EINVAL},
         ErrorCase{"PopulateUnmapped", "v6.18", At(2), kPage, MADV_POPULATE_READ,
                   -ENOMEM},
-        ErrorCase{"GuardsAreNew", "v5.15-rc1", At(0), kPage, kGuardInstall,
+        ErrorCase{"GuardsAreNew", "v5.15-rc1", At(0), kPage, kMadvGuardInstall,
                   -EINVAL},
-        ErrorCase{"GuardInAFile", "v6.18", At(10), kPage, kGuardInstall,
+        ErrorCase{"GuardInAFileOld", "v6.14", At(10), kPage, kMadvGuardInstall,
                   -EINVAL},
-        ErrorCase{"GuardInLockedMemory", "v6.18", At(4), kPage, kGuardInstall,
-                  -EINVAL},
-        ErrorCase{"GuardRemoveInAFile", "v6.18", At(10), kPage, kGuardRemove,
-                  -EINVAL}),
+        ErrorCase{"GuardInAFile", "v6.18", At(10), kPage, kMadvGuardInstall, 0},
+        ErrorCase{"GuardInLockedMemory", "v6.18", At(4), kPage,
+                  kMadvGuardInstall, -EINVAL},
+        ErrorCase{"GuardRemoveInAFileOld", "v6.14", At(10), kPage,
+                  kMadvGuardRemove, -EINVAL},
+        ErrorCase{"GuardRemoveInAFile", "v6.18", At(10), kPage,
+                  kMadvGuardRemove, 0}),
     [](const auto& test) { return test.param.name; });
 
 TEST(MadviseTest, PopulateBeyondTheFileIsEfault) {
@@ -341,13 +342,13 @@ TEST(MadviseGuardTest, MakesAccessFatalUntilRemoved) {
   task_struct* task = w.Spawn();
   Map(w, task, 0, 4);
   Touch(w, task, 0, 4);
-  ASSERT_EQ(Madvise(w, task, 1, 2, kGuardInstall), 0);
+  ASSERT_EQ(Madvise(w, task, 1, 2, kMadvGuardInstall), 0);
   EXPECT_EQ(ReportMemory(task->mm).anon, 2 * kPage) << "what was there is gone";
   EXPECT_EQ(CountPages(task->mm, kBase, kBase + 4 * kPage).markers, 2u);
   uint64_t word = 0;
   EXPECT_EQ(Read(w, task, 1, &word), AccessResult::kSigsegv);
   EXPECT_EQ(Read(w, task, 3, &word), AccessResult::kOk);
-  ASSERT_EQ(Madvise(w, task, 0, 4, kGuardRemove), 0);
+  ASSERT_EQ(Madvise(w, task, 0, 4, kMadvGuardRemove), 0);
   EXPECT_EQ(Read(w, task, 1, &word), AccessResult::kOk);
   EXPECT_EQ(word, 0u);
 }
@@ -356,7 +357,7 @@ TEST(MadviseGuardTest, OutlivesDontneedAndGoesWithMunmap) {
   MmWorld w("v6.18");
   task_struct* task = w.Spawn();
   Map(w, task, 0, 2);
-  ASSERT_EQ(Madvise(w, task, 0, 2, kGuardInstall), 0);
+  ASSERT_EQ(Madvise(w, task, 0, 2, kMadvGuardInstall), 0);
   ASSERT_EQ(Madvise(w, task, 0, 2, MADV_DONTNEED), 0);
   EXPECT_EQ(CountPages(task->mm, kBase, kBase + 2 * kPage).markers, 2u);
   w.Run(task, [] { (void)vm_munmap(kBase, 2 * kPage); });
@@ -370,7 +371,7 @@ TEST(MadviseGuardTest, TakesTheWholeHugePageAway) {
   ASSERT_EQ(Madvise(w, task, 0, 512, MADV_HUGEPAGE), 0);
   Touch(w, task, 0, 1);
   ASSERT_EQ(ReportMemory(task->mm).anon_huge, 512 * kPage);
-  ASSERT_EQ(Madvise(w, task, 0, 512, kGuardInstall), 0);
+  ASSERT_EQ(Madvise(w, task, 0, 512, kMadvGuardInstall), 0);
   EXPECT_EQ(CountPages(task->mm, kBase, kBase + 512 * kPage).markers, 512u);
   EXPECT_EQ(ReportMemory(task->mm).anon, 0u);
   EXPECT_EQ(w.Problems(), "");

@@ -28,6 +28,7 @@
 #include "mm/shmem.h"
 #include "mm/swapfile.h"
 #include "mm/tlb.h"
+#include "mm/userfaultfd.h"
 
 namespace reapsim {
 namespace {
@@ -830,6 +831,9 @@ namespace {
 
 constexpr unsigned VM_FAULT_ERROR =
     VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV;
+// The fault is over, well or badly; after VM_FAULT_RETRY without mmap_lock.
+constexpr unsigned kFaultOver =
+    VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY;
 
 bool IsWrite(const vm_fault* vmf) {
   return (vmf->flags & FAULT_FLAG_WRITE) != 0;
@@ -953,8 +957,12 @@ bool CanReuse(pfn_t pfn) {
 unsigned do_wp_page(vm_fault* vmf) {
   vm_area_struct* vma = vmf->vma;
   if (pte_uffd_wp(*vmf->pte) && (vma->vm_flags & VM_UFFD_WP) != 0) {
-    Unlock(vmf);
-    return handle_userfault(vmf);
+    if (!userfaultfd_wp_async(vma)) {
+      Unlock(vmf);
+      return handle_userfault(vmf);
+    }
+    *vmf->pte &= ~_PAGE_UFFD_WP;
+    vmf->orig_pte = *vmf->pte;
   }
   vmf->page = pte_special(vmf->orig_pte) ? kNoPfn : pte_pfn(vmf->orig_pte);
   if ((vma->vm_flags & (VM_SHARED | VM_MAYSHARE)) != 0) {
@@ -1212,9 +1220,9 @@ unsigned do_read_fault(vm_fault* vmf) {
   unsigned ret = vmf_can_call_fault(vmf);
   if (ret != 0) return ret;
   ret = __do_fault(vmf);
-  if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) != 0) return ret;
+  if ((ret & kFaultOver) != 0) return ret;
   ret |= finish_fault(vmf);
-  if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) != 0) put_page(vmf->page);
+  if ((ret & kFaultOver) != 0) put_page(vmf->page);
   return ret;
 }
 
@@ -1226,13 +1234,13 @@ unsigned do_cow_fault(vm_fault* vmf) {
   if (vmf->cow_page == kNoPfn) return VM_FAULT_OOM;
   ret = __do_fault(vmf);
   bool mapped = false;
-  if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) == 0) {
+  if ((ret & kFaultOver) == 0) {
     MmState& mm = mm_state();
     WritePageWord(mm, vmf->cow_page, ReadPageWord(mm, vmf->page));
     Charge(Cost::kPageCopied, 1);
     ret |= finish_fault(vmf);
     put_page(vmf->page);
-    mapped = (ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) == 0;
+    mapped = (ret & kFaultOver) == 0;
   }
   if (!mapped) put_page(vmf->cow_page);
   return ret;
@@ -1242,9 +1250,9 @@ unsigned do_shared_fault(vm_fault* vmf) {
   unsigned ret = vmf_can_call_fault(vmf);
   if (ret != 0) return ret;
   ret = __do_fault(vmf);
-  if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) != 0) return ret;
+  if ((ret & kFaultOver) != 0) return ret;
   ret |= finish_fault(vmf);
-  if ((ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE)) != 0) {
+  if ((ret & kFaultOver) != 0) {
     put_page(vmf->page);
   } else {
     pfn_to_page(mm_state(), vmf->page)->flags |= PG_dirty;

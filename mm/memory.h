@@ -151,10 +151,25 @@ enum class AccessResult : uint8_t { kOk, kSigsegv, kSigbus, kEfault, kOom };
 // the kernel's never use VMA locks.
 AccessResult access_user_word(uint64_t address, bool write, uint64_t* word,
                               bool user_mode = true);
+// As above, but never faults: kEfault if the MMU finds no translation. For
+// those who hold a spinlock.
+AccessResult access_user_word_inatomic(uint64_t address, uint64_t* word);
+// Stores `desired` if the word is `expected`, in one step; *seen is what it
+// was. Faults as access_user_word() for writing does.
+AccessResult cmpxchg_user_word(uint64_t address, uint64_t expected,
+                               uint64_t desired, uint64_t* seen);
 // One word of another mm (process_vm_readv, /proc/PID/mem): faults with
 // FAULT_FLAG_REMOTE under mmap_lock(R). The caller pins mm_users.
 AccessResult access_remote_word(mm_struct* mm, uint64_t address, bool write,
                                 uint64_t* word);
+
+// Takes a reference to each page of the caller's memory from `start` on, for a
+// device to read, or (`write`) to write: they stay where they are, whatever
+// becomes of their mapping. How many were taken, or -EFAULT for none. May
+// sleep. Source: mm/gup.c.
+int64_t pin_user_pages(uint64_t start, int nr_pages, bool write, pfn_t* pages);
+// Gives them back; `dirty`: the device has written to them. Any context.
+void unpin_user_pages(const pfn_t* pages, int nr_pages, bool dirty);
 
 // ---- Looking, for the host: no schedule points, no locks -------------------
 

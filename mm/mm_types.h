@@ -65,6 +65,7 @@ inline constexpr uint64_t VM_MIXEDMAP = 0x10000000;
 inline constexpr uint64_t VM_HUGEPAGE = 0x20000000;
 inline constexpr uint64_t VM_NOHUGEPAGE = 0x40000000;
 inline constexpr uint64_t VM_MERGEABLE = 0x80000000;
+inline constexpr uint64_t VM_DROPPABLE = uint64_t{1} << 40;
 
 // How the frames of a machine are numbered; 0 is never handed out.
 using pfn_t = uint32_t;
@@ -113,6 +114,8 @@ struct address_space {
 // kAnonymous here: vma_is_anonymous().
 enum class VmOps : uint8_t { kAnonymous, kFile, kShmem, kHugetlb, kSpecial };
 
+struct userfaultfd_ctx;  // mm/userfaultfd.h
+
 using VmaHook = boost::intrusive::set_member_hook<
     boost::intrusive::link_mode<boost::intrusive::safe_link>>;
 
@@ -144,6 +147,7 @@ struct vm_area_struct {
   // beside exit_mmap() meet it.
   vm_area_struct* vm_next = nullptr;
   vm_area_struct* vm_prev = nullptr;
+  userfaultfd_ctx* vm_userfaultfd_ctx = nullptr;  // who watches it
   VmaHook node;  // in mm->mm_mt
   rcu_head rcu;
 };
@@ -259,6 +263,7 @@ struct MmState {
   Slab<ptdesc> ptdesc_slab;
   Slab<mmu_notifier> notifier_slab;
   Slab<mmu_gather_batch_page> gather_slab;
+  Slab<userfaultfd_ctx> userfaultfd_slab;
   Extent* tables = nullptr;  // entries of ptdesc i at i << (table_bits + 3)
 
   // Frames (page_alloc.cc).

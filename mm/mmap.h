@@ -80,6 +80,10 @@ int vm_munmap(uint64_t start, uint64_t length);
 // mprotect(2): 0; -EINVAL (unaligned); -EINTR; -ENOMEM (a hole, too many VMAs);
 // -EACCES (the mapping may not have that).
 int do_mprotect(uint64_t start, uint64_t length, uint64_t prot);
+// Advice that Debian's C library does not name.
+inline constexpr int kMadvDontneedLocked = 24;
+inline constexpr int kMadvGuardInstall = 102;
+inline constexpr int kMadvGuardRemove = 103;
 // madvise(2): 0; -EINVAL (unaligned, unknown advice, not for this kind of
 // memory); -EINTR; -ENOMEM (a hole; the rest was advised); -EAGAIN (too many
 // VMAs); -EFAULT (MADV_POPULATE_*: a fault failed).

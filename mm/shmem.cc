@@ -20,6 +20,10 @@ unsigned shmem_fault(vm_fault* vmf) {
   vmf->page = CachedPage(mapping, vmf->pgoff);
   unsigned ret = 0;
   if (vmf->page == kNoPfn) {
+    if (mapping->i_pages.Get(vmf->pgoff) == 0 &&
+        (vmf->vma->vm_flags & VM_UFFD_MISSING) != 0) {
+      return handle_userfault(vmf);
+    }
     const pfn_t fresh = alloc_page();
     if (fresh == kNoPfn) return VM_FAULT_OOM;
     // Somebody else may have filled the hole while we waited for a frame.

@@ -18,7 +18,7 @@ namespace reapsim {
 struct vm_fault;  // mm/memory.h
 
 // vm_ops->fault of shared memory: as filemap_fault(), but a hole becomes a page
-// of zeroes.
+// of zeroes, or a wait for whoever watches (VM_FAULT_RETRY).
 unsigned shmem_fault(vm_fault* vmf);
 
 }  // namespace reapsim

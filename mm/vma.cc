@@ -112,6 +112,7 @@ vm_area_struct* vm_area_dup(const vm_area_struct* orig) {
   vma->vm_ops = orig->vm_ops;
   vma->anon_vma = orig->anon_vma;
   vma->vm_mapping = orig->vm_mapping;
+  vma->vm_userfaultfd_ctx = orig->vm_userfaultfd_ctx;
   if (vma->vm_mapping != nullptr) mapping_get(vma->vm_mapping);
   return vma;
 }
@@ -245,6 +246,7 @@ bool can_vma_merge(const vm_area_struct* vma, const vm_area_struct* after) {
          ((vma->vm_flags ^ after->vm_flags) & ~VM_SOFTDIRTY) == 0 &&
          (vma->vm_flags & kNever) == 0 && vma->vm_ops == after->vm_ops &&
          vma->vm_mapping == after->vm_mapping &&
+         vma->vm_userfaultfd_ctx == after->vm_userfaultfd_ctx &&
          vma->vm_pgoff + vma_pages(vma) == after->vm_pgoff;
 }
 

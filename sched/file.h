@@ -24,6 +24,7 @@ enum class FileKind : uint8_t {
   kMemfd,
   kProcPid,  // the directory /proc/PID
   kPipe,
+  kUserfaultfd,
 };
 
 // file::f_mode.
@@ -39,7 +40,9 @@ struct file {
   uint32_t f_flags = 0;              // O_* as given to open; PIDFD_THREAD
   struct pid* pid = nullptr;         // kPidfd, kProcPid; holds a reference
   void* mapping = nullptr;           // an address_space; holds a reference
-  void (*release)(file*) = nullptr;  // drops `mapping`, null if there is none
+  void* private_data = nullptr;      // kPipe, kUserfaultfd: what it stands for
+  void (*release)(file*) = nullptr;  // drops those two, null if there are none
+  uint64_t f_pos = 0;  // in bytes; no lock, as for the kernel's readers
 };
 
 inline constexpr int kMaxFds = 256;

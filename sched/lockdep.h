@@ -45,6 +45,8 @@ namespace reapsim {
   X(kFilesLock, "files_struct.file_lock") \
   X(kFreezerMutex, "freezer_mutex")       \
   X(kDriverLock, "a driver's lock")       \
+  X(kFutexLock, "futex_hash_bucket.lock") \
+  X(kPipeMutex, "pipe_inode_info.mutex")  \
   X(kTestLock, "a test's lock")           \
   X(kTestLock2, "a test's second lock")
 

@@ -115,7 +115,13 @@ namespace reapsim {
   X(kVmaAttach, "include/linux/mmap_lock.h:vma_mark_attached")            \
   X(kVmaDetach, "mm/mmap_lock.c:vma_mark_detached")                       \
   X(kVmaEndWriteAll, "include/linux/mmap_lock.h:vma_end_write_all")       \
-  X(kVmaTreeStore, "mm/vma.h:vma_iter_store")
+  X(kVmaTreeStore, "mm/vma.h:vma_iter_store")                             \
+  /* Others who use, or wait for, somebody's memory */                    \
+  X(kFutexWait, "kernel/futex/waitwake.c:futex_do_wait")                  \
+  X(kPipeWait, "fs/pipe.c:pipe_read, pipe_write")                         \
+  X(kHandleUserfault, "fs/userfaultfd.c:handle_userfault")                \
+  X(kUnmapForMigration, "mm/migrate.c: between unmap and move")           \
+  X(kKsmScan, "mm/ksm.c:ksm_do_scan, each mm")
 
 enum class Point : uint8_t {
   kNone,

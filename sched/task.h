@@ -278,8 +278,6 @@ struct signal_struct {
   // exec:
   mutex cred_guard_mutex{.lock_class = LockClass::kCredGuardMutex};
   rw_semaphore exec_update_lock{.lock_class = LockClass::kExecUpdateLock};
-
-  bool auto_reap_children = false;  // SIGCHLD ignored, for fast look-up
 };
 
 // The running task. Modelled code only.

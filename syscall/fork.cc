@@ -22,6 +22,7 @@
 #include "sched/pid.h"
 #include "sched/signal.h"
 #include "syscall/exit.h"
+#include "syscall/futex.h"
 #include "syscall/pidfd.h"
 #include "syscall/ptrace.h"
 
@@ -100,33 +101,6 @@ bool wait_for_vfork_done(task_struct* child, const completion* vfork) {
   return killed;
 }
 
-// One robust futex of a dying thread: if it is the owner, says so in the word
-// that it died. kernel/futex/core.c:handle_futex_death()
-void handle_futex_death(uint64_t uaddr, const task_struct* curr) {
-  uint64_t word = 0;
-  if (access_user_word(uaddr, /*write=*/false, &word, /*user_mode=*/false) !=
-      AccessResult::kOk) {
-    return;
-  }
-  if ((word & FUTEX_TID_MASK) != static_cast<uint64_t>(task_pid_vnr(curr)))
-    return;
-  word = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-  (void)access_user_word(uaddr, /*write=*/true, &word, /*user_mode=*/false);
-}
-
-// kernel/futex/core.c:futex_cleanup(), exit_robust_list(). An unreadable list
-// is nobody's fault but the program's: it is passed over in silence.
-void futex_cleanup(task_struct* tsk) {
-  if (tsk->robust_list == 0) return;
-  uint64_t entry = 0;
-  if (access_user_word(tsk->robust_list, /*write=*/false, &entry,
-                       /*user_mode=*/false) == AccessResult::kOk &&
-      entry != 0) {
-    handle_futex_death(entry, tsk);
-  }
-  tsk->robust_list = 0;
-}
-
 // kernel/fork.c:mm_release()
 void mm_release(task_struct* tsk, mm_struct* mm) {
   if (tsk->clear_child_tid != 0) {
@@ -134,6 +108,7 @@ void mm_release(task_struct* tsk, mm_struct* mm) {
       uint64_t zero = 0;
       (void)access_user_word(tsk->clear_child_tid, /*write=*/true, &zero,
                              /*user_mode=*/false);
+      (void)futex_wake(tsk->clear_child_tid, 1);
     }
     tsk->clear_child_tid = 0;
   }

@@ -8,8 +8,7 @@
 // Modelled: copy_process() with the flags below, its error checks in order, a
 // fatal signal that arrives half-way, vfork's killable wait, what a dying or
 // exec'ing thread does to its old address space (exit_mm_release()).
-// Simplified: a robust futex list holds one lock; a user word is one word a
-// page. Stubbed: cgroup charges, seccomp, namespaces other than the pid's.
+// Stubbed: cgroup charges, seccomp, namespaces other than the pid's.
 #ifndef REAPSIM_SYSCALL_FORK_H_
 #define REAPSIM_SYSCALL_FORK_H_
 
@@ -80,7 +79,7 @@ task_struct* make_init_task(SchedState* sched, const char* comm);
 int init_task_start();
 
 // What a thread does to an address space that it is about to leave: settles
-// its robust futex, clears the word that a joiner waits for if others use the
+// its robust futexes, clears the word that a joiner waits for if others use the
 // mm, wakes the vfork parent. Accesses user memory through current's mm, so it
 // must still be the task's. `mm` may be null. No locks held.
 // Source: kernel/fork.c:exit_mm_release(), exec_mm_release().
@@ -93,12 +92,6 @@ sighand_struct* sighand_dup(sighand_struct* old);
 // Drops one reference to a shared table of signal handlers.
 // Source: kernel/fork.c:__cleanup_sighand().
 void __cleanup_sighand(sighand_struct* sighand);
-
-// Bits of a robust futex word (include/uapi/linux/futex.h). The word at
-// task_struct::robust_list holds the address of one futex word, or 0.
-inline constexpr uint64_t FUTEX_WAITERS = 0x80000000;
-inline constexpr uint64_t FUTEX_OWNER_DIED = 0x40000000;
-inline constexpr uint64_t FUTEX_TID_MASK = 0x3fffffff;
 
 }  // namespace reapsim
 

@@ -10,6 +10,7 @@
 #include "sched/freezer.h"
 #include "sched/pid.h"
 #include "sched/signal.h"
+#include "syscall/futex.h"
 #include "syscall/kernel.h"
 #include "syscall/matchers.h"
 
@@ -409,7 +410,7 @@ struct Sharers {
       : k({.version = version}),
         owner(k.Spawn("owner")),
         page(static_cast<uint64_t>(
-            k.As(owner).mmap(Bytes(8192), Anonymous()).kernel())) {}
+            k.As(owner).mmap(Bytes(8 * 4096), Anonymous()).kernel())) {}
 };
 
 TEST(ExitMmRelease, ClearsTheWordOfAJoinerWhoSharesTheMm) {
@@ -439,17 +440,18 @@ TEST(ExitMmRelease, TouchesNothingWhereNobodyCanLook) {
   EXPECT_THAT(s.k.Shutdown(), IsEmpty());
 }
 
-// Makes `page` the head of a robust list whose one lock is the next page's
-// word, owned by `owner` if it is the task's tid.
-void SetRobustLock(Sharers& s, Task& task, uint64_t owner) {
+// Makes `page` the head of a robust list of one lock, three pages on, whose
+// word is in the page after it.
+void SetRobustLock(Sharers& s, Task& task, uint64_t word) {
+  User user = s.k.As(task);
   const uint64_t head = s.page;
-  const uint64_t lock = s.page + 4096;
-  ASSERT_THAT(s.k.As(task).store(head, lock), SyscallSucceeds());
-  ASSERT_THAT(s.k.As(task).store(lock, owner), SyscallSucceeds());
-  (void)s.k.Call(task.raw(), [head]() -> int64_t {
-    current()->robust_list = head;
-    return 0;
-  });
+  const uint64_t entry = s.page + kRobustHeadPages * 4096;
+  ASSERT_THAT(user.store(head + kRobustListNext, entry), SyscallSucceeds());
+  ASSERT_THAT(user.store(head + kRobustFutexOffset, 4096), SyscallSucceeds());
+  ASSERT_THAT(user.store(head + kRobustListOpPending, 0), SyscallSucceeds());
+  ASSERT_THAT(user.store(entry, head), SyscallSucceeds());
+  ASSERT_THAT(user.store(entry + 4096, word), SyscallSucceeds());
+  ASSERT_THAT(user.set_robust_list(head), SyscallSucceeds());
 }
 
 TEST(ExitMmRelease, MarksARobustLockOfTheDead) {
@@ -473,7 +475,7 @@ TEST(ExitMmRelease, MarksARobustLockOfTheDead) {
     SetRobustLock(s, sharer, owner | c.bits);
     Kill(s.k, sharer);
     EXPECT_THAT(
-        s.k.As(s.owner).load(s.page + 4096),
+        s.k.As(s.owner).load(s.page + 4 * 4096),
         SyscallSucceedsWithValue(c.word != 0 ? c.word : (owner | c.bits)))
         << c.what;
   }

@@ -10,7 +10,12 @@
 namespace reapsim {
 
 SyscallState* InitSyscallState(Arena* arena) {
-  return arena->NewRoot<SyscallState>();
+  constexpr uint32_t kMaxPipes = 256;
+  constexpr uint32_t kMaxKiocbs = 256;
+  auto* state = arena->NewRoot<SyscallState>();
+  state->pipe_slab.Init(arena, "pipe_inode_info", kMaxPipes);
+  state->kiocb_slab.Init(arena, "kiocb", kMaxKiocbs);
+  return state;
 }
 
 int64_t driver_wait() {

@@ -10,6 +10,10 @@
 
 #include "base/arena.h"
 #include "mm/mm_types.h"
+#include "sched/spinlock.h"
+#include "syscall/aio.h"
+#include "syscall/futex.h"
+#include "syscall/pipe.h"
 
 namespace reapsim {
 
@@ -17,6 +21,13 @@ struct SyscallState {
   static constexpr RootId kRoot = RootId::kSyscall;
   // A device does not answer: driver_wait() sleeps uninterruptibly.
   bool driver_blocked = false;
+
+  // Sleepers on futexes, in the order in which they began.
+  spinlock_t futex_lock{.lock_class = LockClass::kFutexLock};
+  FutexQueue futex_queue;
+
+  Slab<pipe_inode_info> pipe_slab;
+  Slab<kiocb> kiocb_slab;
 
   // The file system: regular files by the number that the host gave them.
   // Each holds a reference, as an inode in the kernel's cache would.

@@ -10,17 +10,21 @@
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/oom_kill.h"
+#include "mm/userfaultfd.h"
 #include "sched/file.h"
 #include "sched/pid.h"
 #include "sched/signal.h"
+#include "syscall/aio.h"
 #include "syscall/cgroup.h"
 #include "syscall/entry.h"
 #include "syscall/exec.h"
 #include "syscall/exit.h"
 #include "syscall/fork.h"
+#include "syscall/futex.h"
 #include "syscall/image.h"
 #include "syscall/kernel.h"
 #include "syscall/pidfd.h"
+#include "syscall/pipe.h"
 #include "syscall/ptrace.h"
 #include "syscall/signal.h"
 #include "syscall/syscall_state.h"
@@ -106,6 +110,45 @@ int64_t MapFile(MmapArgs args, int fd) {
       args.extra_vm_flags |= VM_HUGETLB;
     }
     ret = vm_mmap(args);
+  }
+  fput(file);
+  return ret;
+}
+
+// ---- userfaultfd
+
+void ReleaseUserfaultfd(file* file) {
+  userfaultfd_release(static_cast<userfaultfd_ctx*>(file->private_data));
+}
+
+int64_t OpenUserfaultfd(uint64_t features) {
+  const int fd = get_unused_fd_flags(0);
+  if (fd < 0) return fd;
+  int error = -ENFILE;
+  file* file =
+      alloc_file(FileKind::kUserfaultfd, FMODE_READ | FMODE_WRITE, O_RDWR);
+  userfaultfd_ctx* ctx =
+      file == nullptr ? nullptr : new_userfaultfd(features, &error);
+  if (ctx == nullptr) {
+    if (file != nullptr) fput(file);
+    put_unused_fd(fd);
+    return error;
+  }
+  file->private_data = ctx;
+  file->release = ReleaseUserfaultfd;
+  fd_install(fd, file);
+  return fd;
+}
+
+// fs/userfaultfd.c:userfaultfd_ioctl(), with the descriptor held: fn(ctx), or
+// -EBADF, or -ENOTTY if it is none.
+template <class Fn>
+int64_t UserfaultfdIoctl(int uffd, const Fn& fn) {
+  file* file = fget(uffd);
+  if (file == nullptr) return -EBADF;
+  int64_t ret = -ENOTTY;
+  if (file->kind == FileKind::kUserfaultfd) {
+    ret = fn(static_cast<userfaultfd_ctx*>(file->private_data));
   }
   fput(file);
   return ret;
@@ -251,6 +294,17 @@ SysResult User::pipe_fd() {
     return fd;
   });
 }
+SysResult User::pipe(int fds[2]) {
+  return Do([=] { return do_pipe2(fds); });
+}
+SysResult User::write(int fd, uint64_t addr, Bytes length) {
+  const uint64_t pages = PagesToHold(length).raw();
+  return Do([=] { return sys_write(fd, addr, pages); });
+}
+SysResult User::read(int fd, uint64_t addr, Bytes length) {
+  const uint64_t pages = PagesToHold(length).raw();
+  return Do([=] { return sys_read(fd, addr, pages); });
+}
 SysResult User::dup(int fd) {
   return Do([=] { return sys_dup(fd); });
 }
@@ -339,6 +393,20 @@ SysResult User::freeze_v2(pid_t pid, bool frozen) {
 SysResult User::driver_wait() {
   return Do([] { return reapsim::driver_wait(); });
 }
+SysResult User::io_submit(uint64_t addr, Bytes length, uint64_t word) {
+  const int pages = static_cast<int>(PagesToHold(length).raw());
+  return Do([=] { return io_submit_one(addr, pages, word); });
+}
+
+SysResult User::futex_wait(uint64_t addr, uint64_t value) {
+  return Do([=] { return reapsim::futex_wait(addr, value); });
+}
+SysResult User::futex_wake(uint64_t addr, int count) {
+  return Do([=] { return reapsim::futex_wake(addr, count); });
+}
+SysResult User::set_robust_list(uint64_t head) {
+  return Do([=] { return sys_set_robust_list(head); });
+}
 
 SysResult User::mmap(Bytes length, const Mapping& mapping, uint64_t addr) {
   MmapArgs args;
@@ -371,6 +439,12 @@ SysResult User::mlock(uint64_t addr, Bytes length, bool on_fault) {
 SysResult User::munlock(uint64_t addr, Bytes length) {
   return Do([=]() -> int64_t { return do_munlock(addr, length.raw()); });
 }
+SysResult User::mlockall(int flags) {
+  return Do([=]() -> int64_t { return do_mlockall(flags); });
+}
+SysResult User::munlockall() {
+  return Do([]() -> int64_t { return do_munlockall(); });
+}
 SysResult User::touch(uint64_t addr, Bytes length) {
   const uint64_t pages = PagesToHold(length).raw();
   return Do([=] { return AccessPages(addr, pages, /*write=*/true); });
@@ -399,6 +473,74 @@ SysResult User::poke(pid_t pid, uint64_t addr, uint64_t word) {
   return Do([=]() -> int64_t {
     const int64_t ret = AccessProcessVm(pid, addr, true, word);
     return ret < 0 ? ret : 0;
+  });
+}
+
+SysResult User::get_user(uint64_t addr) {
+  return Do([=]() -> int64_t {
+    uint64_t word = 0;
+    return access_user_word(addr, /*write=*/false, &word) == AccessResult::kOk
+               ? static_cast<int64_t>(word)
+               : -EFAULT;
+  });
+}
+
+SysResult User::userfaultfd(uint64_t features) {
+  return Do([=] { return OpenUserfaultfd(features); });
+}
+SysResult User::uffd_register(int uffd, uint64_t addr, Bytes length,
+                              uint64_t mode) {
+  return Do([=] {
+    return UserfaultfdIoctl(uffd, [=](userfaultfd_ctx* ctx) {
+      return userfaultfd_register(ctx, addr, length.raw(), mode);
+    });
+  });
+}
+SysResult User::uffd_unregister(int uffd, uint64_t addr, Bytes length) {
+  return Do([=] {
+    return UserfaultfdIoctl(uffd, [=](userfaultfd_ctx* ctx) {
+      return userfaultfd_unregister(ctx, addr, length.raw());
+    });
+  });
+}
+SysResult User::uffd_wake(int uffd, uint64_t addr, Bytes length) {
+  return Do([=] {
+    return UserfaultfdIoctl(uffd, [=](userfaultfd_ctx* ctx) {
+      return userfaultfd_wake(ctx, addr, length.raw());
+    });
+  });
+}
+SysResult User::uffd_copy(int uffd, uint64_t dst, uint64_t src, Bytes length,
+                          bool write_protect) {
+  return Do([=] {
+    return UserfaultfdIoctl(uffd, [=](userfaultfd_ctx* ctx) {
+      return mfill_atomic(ctx, UffdFill::kCopy, dst, src, length.raw(),
+                          write_protect);
+    });
+  });
+}
+SysResult User::uffd_zeropage(int uffd, uint64_t dst, Bytes length) {
+  return Do([=] {
+    return UserfaultfdIoctl(uffd, [=](userfaultfd_ctx* ctx) {
+      return mfill_atomic(ctx, UffdFill::kZeropage, dst, 0, length.raw(),
+                          /*wp=*/false);
+    });
+  });
+}
+SysResult User::uffd_poison(int uffd, uint64_t dst, Bytes length) {
+  return Do([=] {
+    return UserfaultfdIoctl(uffd, [=](userfaultfd_ctx* ctx) {
+      return mfill_atomic(ctx, UffdFill::kPoison, dst, 0, length.raw(),
+                          /*wp=*/false);
+    });
+  });
+}
+SysResult User::uffd_writeprotect(int uffd, uint64_t addr, Bytes length,
+                                  bool protect) {
+  return Do([=] {
+    return UserfaultfdIoctl(uffd, [=](userfaultfd_ctx* ctx) {
+      return mwriteprotect_range(ctx, addr, length.raw(), protect);
+    });
   });
 }
 

@@ -23,6 +23,7 @@
 #include <cstdint>
 
 #include "base/units.h"
+#include "mm/mmap.h"
 #include "sched/signal_types.h"
 #include "syscall/result.h"
 
@@ -115,7 +116,14 @@ class User {
   SysResult open_proc_dir(pid_t pid);
   // /proc/self/fd/FD, opened again; read_only drops the right to write.
   SysResult reopen(int fd, bool o_path, bool read_only = false);
+  // The reading end of a pipe; of a whole pipe, both ends: fds[0] reads.
   SysResult pipe_fd();
+  SysResult pipe(int fds[2]);
+  // Whole pages, from or to user memory: a pipe's, or a regular file's at its
+  // position. The bytes done, which may be fewer. The word of each page is
+  // what is copied.
+  SysResult write(int fd, uint64_t addr, Bytes length);
+  SysResult read(int fd, uint64_t addr, Bytes length);
   SysResult dup(int fd);
   SysResult close(int fd);
   // Passes a descriptor to another task, as SCM_RIGHTS would: its number
@@ -158,6 +166,18 @@ class User {
   SysResult freeze_v2(pid_t pid, bool frozen);
   // Sleeps uninterruptibly until the host unblocks the device.
   SysResult driver_wait();
+  // Submits an asynchronous O_DIRECT read of a device into at most 16 pages,
+  // into each of which it writes `word`: 1. They are pinned until the device
+  // answers, which is at once unless the host blocks it.
+  SysResult io_submit(uint64_t addr, Bytes length, uint64_t word);
+
+  // ---- Futexes
+
+  // FUTEX_WAIT and FUTEX_WAKE; see syscall/futex.h, also for how a robust list
+  // lies in user memory.
+  SysResult futex_wait(uint64_t addr, uint64_t value);
+  SysResult futex_wake(uint64_t addr, int count);
+  SysResult set_robust_list(uint64_t head);
 
   // ---- Memory
 
@@ -167,6 +187,8 @@ class User {
   SysResult madvise(uint64_t addr, Bytes length, int advice);
   SysResult mlock(uint64_t addr, Bytes length, bool on_fault = false);
   SysResult munlock(uint64_t addr, Bytes length);
+  SysResult mlockall(int flags);
+  SysResult munlockall();
   // Stores to, or loads from, each page of the range, in user mode. A fault
   // that can't be resolved sends the task SIGSEGV or SIGBUS: -EFAULT here.
   SysResult touch(uint64_t addr, Bytes length);
@@ -178,6 +200,27 @@ class User {
   // One word of another process: process_vm_readv. -EFAULT, -ESRCH, -EPERM.
   SysResult peek(pid_t pid, uint64_t addr);
   SysResult poke(pid_t pid, uint64_t addr, uint64_t word);
+
+  // One word, by copy_from_user() in a driver that the task has called: a
+  // fault that can't be resolved is -EFAULT, and no signal.
+  SysResult get_user(uint64_t addr);
+
+  // ---- userfaultfd; modes and features are in mm/userfaultfd.h
+
+  // A descriptor that watches the caller's memory, which others may be sent.
+  SysResult userfaultfd(uint64_t features = 0);
+  // UFFDIO_*, by whoever has the descriptor; addresses of the watched memory,
+  // but for `src`, which is the caller's. Copying, zeroing and poisoning return
+  // the bytes done.
+  SysResult uffd_register(int uffd, uint64_t addr, Bytes length, uint64_t mode);
+  SysResult uffd_unregister(int uffd, uint64_t addr, Bytes length);
+  SysResult uffd_wake(int uffd, uint64_t addr, Bytes length);
+  SysResult uffd_copy(int uffd, uint64_t dst, uint64_t src, Bytes length,
+                      bool write_protect = false);
+  SysResult uffd_zeropage(int uffd, uint64_t dst, Bytes length);
+  SysResult uffd_poison(int uffd, uint64_t dst, Bytes length);
+  SysResult uffd_writeprotect(int uffd, uint64_t addr, Bytes length,
+                              bool protect);
 
   Kernel* kernel() const { return kernel_; }
   task_struct* task() const { return task_; }
