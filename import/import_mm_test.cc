@@ -61,7 +61,7 @@ void ExpectEqualsText(const MemoryReport& report, const SmapsFile& smaps,
     EXPECT_EQ(vma.anon_huge, text.kib.anon_huge_pages * kKib);
     EXPECT_EQ(vma.hugetlb,
               (text.kib.shared_hugetlb + text.kib.private_hugetlb) * kKib);
-    EXPECT_EQ(vma.swap + plan.vmas()[i].object_swap * 4096,
+    EXPECT_EQ(vma.swap_entries + plan.vmas()[i].object_swap * 4096,
               text.kib.swap * kKib);
   }
   const SmapsSizes totals = Totals(smaps);

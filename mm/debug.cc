@@ -137,9 +137,12 @@ class Checker {
             mapped.huge ? HpageNr() : 1;
         break;
       case SwpType::kDevicePrivate:
-        held_.maps[pfn]++;
-        [[fallthrough]];
       case SwpType::kDeviceExclusive:
+        if (swp_type(mapped.entry) == SwpType::kDevicePrivate ||
+            RootOf<EngineState>(&state_)
+                .differences.device_exclusive_keeps_rmap) {
+          held_.maps[pfn]++;
+        }
         held_.refs[pfn]++;
         totals->rss[MM_ANONPAGES]++;
         break;
@@ -320,13 +323,51 @@ class Checker {
   Holdings held_;
 };
 
+// Pages by the counter that they belong to.
+void CountPage(uint16_t page_flags, bool huge, uint64_t nr,
+               PageCounts* counts) {
+  switch (mm_counter_of(page_flags)) {
+    case MM_ANONPAGES:
+      counts->anon += nr;
+      if (huge) counts->huge_anon += nr;
+      break;
+    case MM_SHMEMPAGES:
+      counts->shmem += nr;
+      break;
+    default:
+      counts->file += nr;
+  }
+}
+
+// fs/proc/task_mmu.c:smaps_pte_entry(): pages on their way, or at a device,
+// count as resident.
+void CountNonpresent(const MmState& state, pte_t entry, uint64_t nr,
+                     PageCounts* counts) {
+  switch (swp_type(entry)) {
+    case SwpType::kSwap:
+      counts->swap++;
+      return;
+    case SwpType::kMarker:
+      counts->markers++;
+      return;
+    case SwpType::kHwpoison:
+      return;
+    case SwpType::kMigrationRead:
+    case SwpType::kMigrationWrite:
+    case SwpType::kDevicePrivate:
+    case SwpType::kDeviceExclusive:
+      const auto pfn = static_cast<pfn_t>(swp_offset(entry));
+      CountPage(pfn_to_page(state, pfn)->flags, /*huge=*/false, nr, counts);
+      return;
+  }
+}
+
 void CountEntry(const MmState& state, const Mapped& mapped,
                 PageCounts* counts) {
   const uint64_t nr = mapped.huge ? GeometryOf(state).hpage_pmd_nr() : 1;
   const pte_t entry = mapped.entry;
   if (!pte_present(entry)) {
-    if (swp_type(entry) == SwpType::kSwap) counts->swap++;
-    if (swp_type(entry) == SwpType::kMarker) counts->markers++;
+    CountNonpresent(state, entry, nr, counts);
     return;
   }
   const pfn_t pfn = pte_pfn(entry);
@@ -338,17 +379,7 @@ void CountEntry(const MmState& state, const Mapped& mapped,
     (mapped.huge ? counts->hugetlb : counts->special) += nr;
     return;
   }
-  switch (mm_counter_of(pfn_to_page(state, pfn)->flags)) {
-    case MM_ANONPAGES:
-      counts->anon += nr;
-      if (mapped.huge) counts->huge_anon += nr;
-      break;
-    case MM_SHMEMPAGES:
-      counts->shmem += nr;
-      break;
-    default:
-      counts->file += nr;
-  }
+  CountPage(pfn_to_page(state, pfn)->flags, mapped.huge, nr, counts);
 }
 
 const char* SwpName(SwpType type) {

@@ -9,8 +9,8 @@
 //   v6.8 to v6.19 keep behind the marker in the tree is never looked at again.
 //   Dropping signal->oom_mm needs no work item: there are no contexts here in
 //   which __mmdrop() must not run.
-// Stubbed: ksm_exit(), khugepaged_exit() (they matter while those threads work
-//   on the mm), uprobes, NUMA, cgroups, credentials.
+// Stubbed: khugepaged_exit() (it matters while that thread works on the mm),
+//   uprobes, NUMA, cgroups, credentials.
 
 #include "mm/fork.h"
 
@@ -18,6 +18,7 @@
 #include <cerrno>
 
 #include "mm/filemap.h"
+#include "mm/ksm.h"
 #include "mm/memory.h"
 #include "mm/mmu_notifier.h"
 #include "mm/pgtable.h"
@@ -101,6 +102,7 @@ int dup_mmap(mm_struct* mm, mm_struct* oldmm) {
   mm->total_vm = oldmm->total_vm;
   vm_area_struct* left = nullptr;
   const int error = dup_vmas(mm, oldmm, &left);
+  if (error == 0) ksm_fork(mm, oldmm);
   if (error != 0 && differences().failed_dup_mmap_hides_mm) {
     if (left != nullptr) set_bit(MMF_OOM_SKIP, &mm->flags);
     set_bit(MMF_UNSTABLE, &mm->flags);
@@ -182,6 +184,7 @@ void __mmput(mm_struct* mm) {
   });
   Mark(Point::kMmput);
   exit_aio(mm);
+  ksm_exit(mm);
   exit_mmap(mm);
   mmdrop(mm);
 }

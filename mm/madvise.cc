@@ -4,12 +4,11 @@
 // Source: mm/madvise.c, mm/ksm.c:ksm_madvise(),
 // mm/khugepaged.c:hugepage_madvise(), v5.15 to v7.2.
 // Modelled: the flags that advice sets; MADV_DONTNEED; MADV_PAGEOUT of
-//   anonymous base pages; MADV_POPULATE_*; guard markers; the VMA's own lock
-//   instead of mmap_lock, where that is enough.
-// Simplified: MADV_FREE makes pages clean and old and frees swap, but as
-//   nothing reclaims memory the pages keep their contents; huge pages it leaves
-//   alone, as does MADV_PAGEOUT. MADV_COLD and MADV_WILLNEED change nothing.
-//   MADV_MERGEABLE only sets its flag.
+//   anonymous base pages and of shmem; MADV_FREE, whose pages MADV_PAGEOUT, the
+//   only reclaim there is, drops; MADV_POPULATE_*; guard markers; the VMA's
+//   own lock instead of mmap_lock, where that is enough.
+// Simplified: MADV_FREE and MADV_PAGEOUT leave huge pages alone. MADV_COLD and
+//   MADV_WILLNEED change nothing.
 // Stubbed (-EINVAL): MADV_REMOVE, MADV_COLLAPSE, MADV_HWPOISON,
 //   MADV_SOFT_OFFLINE.
 
@@ -18,6 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "mm/ksm.h"
 #include "mm/memory.h"
 #include "mm/mmu_gather.h"
 #include "mm/mmu_notifier.h"
@@ -115,7 +115,9 @@ void FreeLazily(mmu_gather* tlb, mm_struct* mm, pte_t* entry, uint64_t address,
   page* p = pfn_to_page(mm_state(), pte_pfn(*entry));
   // What others map, too, is not ours to call free.
   if ((p->flags & PG_anon) == 0 || p->_mapcount != 1) return;
-  p->flags &= static_cast<uint16_t>(~(PG_dirty | PG_referenced));
+  // No longer worth a place in swap: reclaim drops it while it stays clean.
+  p->flags &=
+      static_cast<uint16_t>(~(PG_dirty | PG_referenced | PG_swapbacked));
   *entry = pte_mkclean(*entry) & ~_PAGE_ACCESSED;
   tlb_remove_tlb_entry(tlb, address, PAGE_SIZE);
 }
@@ -231,18 +233,26 @@ int madvise_guard_remove(vm_area_struct* vma, const Advice& advice) {
 
 // ---- Advice on VMAs --------------------------------------------------------
 
-// mm/ksm.c:ksm_madvise(), the flag alone.
-uint64_t KsmFlags(uint64_t vm_flags, int behavior) {
-  if (behavior == MADV_UNMERGEABLE) return vm_flags & ~VM_MERGEABLE;
-  constexpr uint64_t kNever = VM_SHARED | VM_MAYSHARE | VM_SPECIAL | VM_HUGETLB;
-  return (vm_flags & kNever) != 0 ? vm_flags : vm_flags | VM_MERGEABLE;
+// mm/ksm.c:ksm_madvise(). 0, or what unmerge_ksm_pages() fails with.
+int ksm_madvise(vm_area_struct* vma, const Advice& advice, uint64_t* vm_flags) {
+  if (advice.behavior == MADV_UNMERGEABLE) {
+    if ((*vm_flags & VM_MERGEABLE) == 0) return 0;
+    *vm_flags &= ~VM_MERGEABLE;
+    return vma->anon_vma ? unmerge_ksm_pages(vma, advice.start, advice.end) : 0;
+  }
+  constexpr uint64_t kNever =
+      VM_SHARED | VM_MAYSHARE | VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE;
+  if ((*vm_flags & kNever) != 0) return 0;
+  __ksm_enter(vma->vm_mm);
+  *vm_flags |= VM_MERGEABLE;
+  return 0;
 }
 
 // The flags that a VMA gets by advice of the second kind. 0 or -EINVAL.
-int AdvisedFlags(const vm_area_struct* vma, int behavior, uint64_t* out) {
+int AdvisedFlags(vm_area_struct* vma, const Advice& advice, uint64_t* out) {
   const uint64_t flags = vma->vm_flags;
   *out = flags;
-  switch (behavior) {
+  switch (advice.behavior) {
     case MADV_NORMAL:
       *out = flags & ~(VM_RAND_READ | VM_SEQ_READ);
       return 0;
@@ -264,7 +274,7 @@ int AdvisedFlags(const vm_area_struct* vma, int behavior, uint64_t* out) {
                                                                     : 0;
     case MADV_KEEPONFORK:
       *out = flags & ~VM_WIPEONFORK;
-      return 0;
+      return (flags & VM_DROPPABLE) != 0 ? -EINVAL : 0;
     case MADV_DONTDUMP:
       *out = flags | VM_DONTDUMP;
       return 0;
@@ -274,8 +284,7 @@ int AdvisedFlags(const vm_area_struct* vma, int behavior, uint64_t* out) {
                                                                     : 0;
     case MADV_MERGEABLE:
     case MADV_UNMERGEABLE:
-      *out = KsmFlags(flags, behavior);
-      return 0;
+      return ksm_madvise(vma, advice, out);
     case MADV_HUGEPAGE:
       *out = (flags & ~VM_NOHUGEPAGE) | VM_HUGEPAGE;
       return 0;
@@ -311,7 +320,7 @@ int AdvisePages(vm_area_struct* vma, const Advice& advice) {
 int AdviseFlags(mm_struct* mm, vm_area_struct* vma, const Advice& advice)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
   uint64_t flags;
-  const int error = AdvisedFlags(vma, advice.behavior, &flags);
+  const int error = AdvisedFlags(vma, advice, &flags);
   if (error != 0) return error;
   if (flags == vma->vm_flags) return 0;
   if (vma_modify_flags(mm, vma, advice.start, advice.end, flags) != nullptr) {

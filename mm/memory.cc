@@ -19,6 +19,8 @@
 #include "mm/filemap.h"
 #include "mm/huge_memory.h"
 #include "mm/hugetlb.h"
+#include "mm/ksm.h"
+#include "mm/migrate.h"
 #include "mm/mmap.h"
 #include "mm/mmu_notifier.h"
 #include "mm/page_alloc.h"
@@ -234,6 +236,8 @@ struct CopyRange {
   int64_t rss[NR_MM_COUNTERS];
 };
 
+void copy_present_pte(CopyRange* copy, pte_t* dst, pte_t* src);
+
 // An entry that is not present. Source: copy_nonpresent_pte().
 void copy_nonpresent_pte(CopyRange* copy, pte_t* dst, pte_t* src) {
   MmState& mm = mm_state();
@@ -254,13 +258,15 @@ void copy_nonpresent_pte(CopyRange* copy, pte_t* dst, pte_t* src) {
       }
       break;
     case SwpType::kDevicePrivate:
-    case SwpType::kDeviceExclusive:
       get_page(pfn);
-      if (swp_type(pte) == SwpType::kDevicePrivate) {
-        folio_add_rmap_pte(pfn, copy->dst_vma);
-      }
+      folio_add_rmap_pte(pfn, copy->dst_vma);
       copy->rss[MM_ANONPAGES]++;
       break;
+    case SwpType::kDeviceExclusive:
+      // The device loses it first.
+      *src = restore_exclusive_pte(copy->src_vma, pte);
+      copy_present_pte(copy, dst, src);
+      return;
     case SwpType::kHwpoison:
       break;
     case SwpType::kMarker:
@@ -561,6 +567,7 @@ uint32_t zap_present_ptes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
   const pte_t ptent = *pte;
   if (pte_special(ptent)) {
     *pte = 0;
+    ksm_might_unmap_zero_page(z->tlb->mm, ptent);
     zap_install_uffd_wp_if_needed(*z, pte, 1, ptent);
     return 1;
   }
@@ -610,7 +617,8 @@ uint32_t zap_nonpresent_ptes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
     case SwpType::kDevicePrivate:
     case SwpType::kDeviceExclusive:
       z->rss[MM_ANONPAGES]--;
-      if (swp_type(ptent) == SwpType::kDevicePrivate) {
+      if (swp_type(ptent) == SwpType::kDevicePrivate ||
+          differences().device_exclusive_keeps_rmap) {
         folio_remove_rmap_ptes(pfn, 1, z->vma);
       }
       put_page(pfn);
@@ -909,6 +917,7 @@ unsigned wp_page_copy(vm_fault* vmf) {
     copied = !vmf_pte_changed(vmf);
     if (copied) {
       if (old_page == kNoPfn) {
+        ksm_might_unmap_zero_page(mm, vmf->orig_pte);
         add_mm_counter_fast(mm, MM_ANONPAGES, 1);
       } else {
         const int counter =
@@ -948,8 +957,8 @@ unsigned wp_page_shared(vm_fault* vmf) {
 // wp_can_reuse_anon_folio().
 bool CanReuse(pfn_t pfn) {
   const uint16_t flags = pfn_to_page(mm_state(), pfn)->flags;
-  return (flags & PG_anon) != 0 && (flags & (PG_head | PG_tail)) == 0 &&
-         page_count(pfn) == 1;
+  return (flags & PG_anon) != 0 &&
+         (flags & (PG_head | PG_tail | PG_ksm)) == 0 && page_count(pfn) == 1;
 }
 
 // A write to a present entry that forbids it. Caller: the entry's lock, which
@@ -1026,10 +1035,10 @@ unsigned do_swap_page(vm_fault* vmf) {
         vma_end_read(vmf->vma);
         return VM_FAULT_RETRY;
       }
-      return VM_FAULT_SIGBUS;
+      return migrate_to_ram(vmf);
     case SwpType::kDeviceExclusive:
+      return remove_device_exclusive_entry(vmf);
     case SwpType::kHwpoison:
-      // No driver here migrates device memory back.
       return VM_FAULT_SIGBUS;
   }
   vm_area_struct* vma = vmf->vma;
@@ -1078,6 +1087,9 @@ unsigned do_anonymous_page(vm_fault* vmf) {
     if (prepared != 0) return prepared;
     pfn = NewAnonPage(kNoPfn);
     if (pfn == kNoPfn) return VM_FAULT_OOM;
+    if ((vma->vm_flags & VM_DROPPABLE) != 0) {
+      pfn_to_page(state, pfn)->flags &= static_cast<uint16_t>(~PG_swapbacked);
+    }
     entry = AnonEntry(vma, pfn);
   } else {
     entry = pfn_pte(state.zero_pfn, vm_page_prot(vma) | _PAGE_SPECIAL);

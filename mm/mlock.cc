@@ -23,7 +23,9 @@ namespace {
 // include/linux/mman.h: memory that can't be paged out is not locked, and
 // secret memory can't be unlocked.
 bool vma_supports_mlock(const vm_area_struct* vma) {
-  if ((vma->vm_flags & (VM_SPECIAL | VM_HUGETLB)) != 0) return false;
+  if ((vma->vm_flags & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE)) != 0) {
+    return false;
+  }
   return vma->vm_mapping == nullptr ||
          vma->vm_mapping->kind != address_space::kSecretmem;
 }

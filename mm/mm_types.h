@@ -29,6 +29,7 @@ enum : int { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES };
 inline constexpr int NR_MM_COUNTERS = 4;
 
 // mm_struct::flags bits (numbers of v6.18; their values are nowhere visible).
+inline constexpr unsigned MMF_VM_MERGEABLE = 16;
 inline constexpr unsigned MMF_OOM_SKIP = 21;
 inline constexpr unsigned MMF_UNSTABLE = 22;
 inline constexpr unsigned MMF_OOM_REAP_QUEUED = 25;
@@ -84,6 +85,7 @@ inline constexpr uint16_t PG_tlb = 1 << 8;       // some TLB may know it
 inline constexpr uint16_t PG_cache = 1 << 9;     // a page cache refers to it
 inline constexpr uint16_t PG_allocated = 1 << 10;
 inline constexpr uint16_t PG_word = 1 << 11;  // its word is not 0
+inline constexpr uint16_t PG_ksm = 1 << 12;   // equal pages share it
 
 // One page frame. Contents (one word a page) lie in a sparse side table.
 struct page {
@@ -105,6 +107,8 @@ struct address_space {
   uint64_t inode = 0;     // constant; seeds the contents of a file's pages
   uint32_t count = 0;     // atomic: descriptors and VMAs that refer to it
   uint64_t nr_pages = 0;  // size in pages; constant
+  uint64_t vm_flags = 0;  // kDevice: what its driver sets on mappings; constant
+  bool device_has_pages = false;  // … and whether it maps pages; constant
   // By page offset: a frame number, or a swap entry (see mm/pgtable.h); 0: no
   // page.
   RadixTable<uint64_t> i_pages;
@@ -148,7 +152,7 @@ struct vm_area_struct {
   vm_area_struct* vm_next = nullptr;
   vm_area_struct* vm_prev = nullptr;
   userfaultfd_ctx* vm_userfaultfd_ctx = nullptr;  // who watches it
-  VmaHook node;  // in mm->mm_mt
+  VmaHook node;                                   // in mm->mm_mt
   rcu_head rcu;
 };
 
@@ -218,6 +222,7 @@ struct mm_struct {
   core_state* core_state_515 = nullptr;  // up to v5.15: mm->core_state
   uint32_t aio_in_flight = 0;            // exit_aio waits for it to reach 0
   task_struct* owner = nullptr;          // for messages only
+  uint64_t ksm_zero_pages = 0;           // atomic: that KSM placed (v6.6 on)
 };
 
 // Contents of pages, and everything else that is sparse.
@@ -285,6 +290,12 @@ struct MmState {
   TlbEntry tlb[kMaxCpus][kTlbEntries];
   uint32_t tlb_filled[kMaxCpus] = {};  // entries in use; 0: nothing to flush
   uint64_t next_inode = 1;
+
+  // KSM: frames that hold, or once held, merged pages; the mm that a scan is
+  // in; zero pages that it placed (v6.6 on).
+  RadixTable<uint8_t> ksm_stable;
+  mm_struct* ksm_scan_mm = nullptr;
+  uint64_t ksm_zero_pages = 0;
 
   MmHistory* history = nullptr;  // history part
 };

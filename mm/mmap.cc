@@ -52,7 +52,16 @@ int ApplySharing(const MmapArgs& args, uint64_t* vm_flags) {
   const uint64_t type = args.flags & MAP_TYPE;
   const bool shared =
       type == MAP_SHARED || (type == MAP_SHARED_VALIDATE && IsFileBacked(args));
-  if (!shared && type != MAP_PRIVATE) return -EINVAL;
+  const bool droppable = type == kMapDroppable && !IsFileBacked(args) &&
+                         differences().has_droppable;
+  if (!shared && !droppable && type != MAP_PRIVATE) return -EINVAL;
+  if (droppable) {
+    if ((args.flags & (MAP_LOCKED | MAP_HUGETLB)) != 0 ||
+        (*vm_flags & VM_GROWSDOWN) != 0) {
+      return -EINVAL;
+    }
+    *vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
+  }
   if (shared) {
     if (IsFileBacked(args) && !args.file_writable &&
         (args.prot & PROT_WRITE) != 0) {
@@ -131,7 +140,8 @@ int64_t get_unmapped_area(mm_struct* mm, const MmapArgs& args,
   }
   const uint64_t huge = geometry().pmd_size();
   const bool want_huge =
-      args.mapping == nullptr && args.addr == 0 && length % huge == 0;
+      (args.mapping == nullptr || (args.extra_vm_flags & VM_HUGETLB) != 0) &&
+      args.addr == 0 && length % huge == 0;
   uint64_t found =
       want_huge ? FindGapBelow(mm, mm->mmap_base, length, huge) : 0;
   if (found == 0) found = FindGapBelow(mm, mm->mmap_base, length, PAGE_SIZE);

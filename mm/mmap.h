@@ -53,6 +53,10 @@ void vma_check_live(const vm_area_struct* vma,
 
 // ---- The calls' insides; all take mmap_lock(W) themselves ------------------
 
+// MAP_DROPPABLE (v6.11): private anonymous memory that reclaim may drop. Takes
+// the place of MAP_PRIVATE.
+inline constexpr uint64_t kMapDroppable = 0x08;
+
 struct MmapArgs {
   uint64_t addr = 0;                 // hint, or the place with MAP_FIXED
   uint64_t length = 0;               // bytes

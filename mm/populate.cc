@@ -44,6 +44,16 @@ pfn_t CachePage(Population* p, uint64_t address) {
   return pfn;
 }
 
+// The device's frame at the address; where the VMA has no device behind it, a
+// number that stands for one.
+pfn_t SpecialFrame(const Population& p, uint64_t address) {
+  const address_space* mapping = p.vma->vm_mapping;
+  const uint64_t pgoff =
+      ((address - p.vma->vm_start) >> PAGE_SHIFT) + p.vma->vm_pgoff;
+  const pfn_t pfn = mapping == nullptr ? kNoPfn : CachedPage(mapping, pgoff);
+  return pfn != kNoPfn ? pfn : static_cast<pfn_t>(address >> PAGE_SHIFT);
+}
+
 // The entry of one page, or 0 when something has run out.
 pte_t MakeEntry(Population* p, uint64_t address) {
   switch (p->kind) {
@@ -81,8 +91,7 @@ pte_t MakeEntry(Population* p, uint64_t address) {
     case PopulateKind::kPoison:
       return make_pte_marker(PTE_MARKER_POISONED);
     case PopulateKind::kSpecial:
-      return pfn_pte(static_cast<pfn_t>(address >> PAGE_SHIFT),
-                     p->anon_prot | _PAGE_SPECIAL);
+      return pfn_pte(SpecialFrame(*p, address), p->anon_prot | _PAGE_SPECIAL);
     case PopulateKind::kHuge:
     case PopulateKind::kHugeZero:
       break;

@@ -77,6 +77,76 @@ void munlock_folio(pfn_t pfn) {
   Charge(Cost::kMlockedPage, 1);
 }
 
+namespace {
+
+// What reclaim makes of a page: where its contents go.
+enum class PageoutTo : uint8_t { kNowhere, kDropped, kSwap, kObjectSwap };
+
+// Whether the page, mapped by `entry`, may go. No reverse map: whoever has
+// other references may have other mappings, so such pages stay.
+PageoutTo Judge(const vm_area_struct* vma, page* p, pte_t entry) {
+  if (!pte_present(entry) || pte_special(entry)) return PageoutTo::kNowhere;
+  if ((p->flags & (PG_head | PG_tail | PG_mlocked)) != 0 || p->_mapcount != 1) {
+    return PageoutTo::kNowhere;
+  }
+  if ((p->flags & PG_anon) == 0) {
+    const bool shmem = vma->vm_mapping != nullptr &&
+                       vma->vm_mapping->kind == address_space::kShmem;
+    return shmem && p->_refcount == 2 ? PageoutTo::kObjectSwap
+                                      : PageoutTo::kNowhere;
+  }
+  if (p->_refcount != 1) return PageoutTo::kNowhere;
+  if ((p->flags & PG_swapbacked) != 0) return PageoutTo::kSwap;
+  // MADV_FREE: written to since, so it is worth keeping after all. Memory that
+  // is droppable never is.
+  if ((pte_dirty(entry) || (p->flags & PG_dirty) != 0) &&
+      (vma->vm_flags & VM_DROPPABLE) == 0) {
+    p->flags |= PG_swapbacked;
+    return PageoutTo::kNowhere;
+  }
+  return PageoutTo::kDropped;
+}
+
+// What stands in the page's place, and the counters. False: swap is full.
+bool Replace(vm_area_struct* vma, uint64_t address, pte_t* pte, PageoutTo to) {
+  mm_struct* mm = vma->vm_mm;
+  const pte_t entry = *pte;
+  const pfn_t pfn = pte_pfn(entry);
+  uint64_t slot = 0;
+  if (to != PageoutTo::kDropped) {
+    slot = get_swap_page(ReadPageWord(mm_state(), pfn));
+    if (slot == 0) return false;
+  }
+  const bool wp = pte_uffd_wp(entry);
+  switch (to) {
+    case PageoutTo::kSwap:
+      *pte = swp_entry(SwpType::kSwap, slot) | (wp ? _PAGE_SWP_UFFD_WP : 0);
+      add_mm_counter(mm, MM_ANONPAGES, -1);
+      add_mm_counter(mm, MM_SWAPENTS, 1);
+      return true;
+    case PageoutTo::kObjectSwap: {
+      // The object has it now; the process has nothing, or a marker.
+      *pte = wp ? make_pte_marker(PTE_MARKER_UFFD_WP) : 0;
+      add_mm_counter(mm, MM_SHMEMPAGES, -1);
+      const uint64_t pgoff =
+          ((address - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+      *vma->vm_mapping->i_pages.At(&mm_state().word_pool, pgoff) =
+          swp_entry(SwpType::kSwap, slot);
+      pfn_to_page(mm_state(), pfn)->flags &= static_cast<uint16_t>(~PG_cache);
+      return true;
+    }
+    case PageoutTo::kDropped:
+      *pte = 0;
+      add_mm_counter(mm, MM_ANONPAGES, -1);
+      return true;
+    case PageoutTo::kNowhere:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool try_to_unmap_one(vm_area_struct* vma,
                       uint64_t address) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   MmState& state = mm_state();
@@ -89,25 +159,18 @@ bool try_to_unmap_one(vm_area_struct* vma,
   spinlock_t* ptl;
   pte_t* pte = pte_offset_map_lock(mm, pmd, address, &ptl);
   if (pte == nullptr) return false;
-  const pte_t entry = *pte;
-  const pfn_t pfn = pte_pfn(entry);
-  const page* p = pfn_to_page(state, pfn);
-  const bool candidate =
-      pte_present(entry) && !pte_special(entry) &&
-      (p->flags & (PG_anon | PG_head | PG_tail | PG_mlocked)) == PG_anon &&
-      p->_refcount == 1;
-  const uint64_t slot = candidate ? get_swap_page(ReadPageWord(state, pfn)) : 0;
-  if (slot != 0) {
-    *pte = swp_entry(SwpType::kSwap, slot) |
-           (pte_uffd_wp(entry) ? _PAGE_SWP_UFFD_WP : 0);
+  const pfn_t pfn = pte_pfn(*pte);
+  const bool present = pte_present(*pte) && !pte_special(*pte);
+  const PageoutTo to =
+      present ? Judge(vma, pfn_to_page(state, pfn), *pte) : PageoutTo::kNowhere;
+  const bool gone = to != PageoutTo::kNowhere && Replace(vma, address, pte, to);
+  if (gone) {
     flush_tlb_page(vma, address);
     folio_remove_rmap_ptes(pfn, 1, vma);
-    add_mm_counter(mm, MM_ANONPAGES, -1);
-    add_mm_counter(mm, MM_SWAPENTS, 1);
   }
   pte_unmap_unlock(ptl);
-  if (slot != 0) put_page(pfn);
-  return slot != 0;
+  if (gone) put_page_refs(pfn, to == PageoutTo::kObjectSwap ? 2 : 1);
+  return gone;
 }
 
 }  // namespace reapsim

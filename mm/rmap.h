@@ -37,10 +37,11 @@ inline int mm_counter_of(uint16_t page_flags) {
   return (page_flags & PG_swapbacked) != 0 ? MM_SHMEMPAGES : MM_FILEPAGES;
 }
 
-// Writes the anonymous page at `address` to swap, as reclaim would: its entry
-// becomes a swap entry. False if there is no such page, it is not private to
-// one mapping, or swap is full. Source: mm/rmap.c:try_to_unmap_one(). Caller:
-// mmap_lock for read.
+// Takes the page at `address` away, as reclaim would: an anonymous page goes to
+// swap, or nowhere if MADV_FREE gave it up and nobody wrote to it since; a page
+// of shmem goes to swap on behalf of its object. False if there is no such
+// page, it is not private to one mapping, or swap is full. Source:
+// mm/rmap.c:try_to_unmap_one(). Caller: mmap_lock for read.
 bool try_to_unmap_one(vm_area_struct* vma, uint64_t address);
 
 }  // namespace reapsim

@@ -5,6 +5,8 @@
 
 #include "mm/smaps.h"
 
+#include "mm/pgtable.h"
+
 namespace reapsim {
 namespace {
 
@@ -24,8 +26,32 @@ constexpr FlagName kFlagNames[] = {
     {VM_LOCKONFAULT, "lf"},  {VM_ACCOUNT, "ac"},    {VM_NORESERVE, "nr"},
     {VM_HUGETLB, "ht"},      {VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},
     {VM_SOFTDIRTY, "sd"},    {VM_MIXEDMAP, "mm"},   {VM_HUGEPAGE, "hg"},
-    {VM_NOHUGEPAGE, "nh"},   {VM_MERGEABLE, "mg"},
+    {VM_NOHUGEPAGE, "nh"},   {VM_MERGEABLE, "mg"},  {VM_DROPPABLE, "dp"},
 };
+
+// mm/shmem.c:shmem_swap_usage(), shmem_partial_swap_usage(): pages of the
+// object that are in swap. What a private writable mapping has of its own
+// instead does not count.
+uint64_t ShmemSwap(const mm_struct* mm, const vm_area_struct& vma) {
+  if (vma.vm_mapping == nullptr ||
+      vma.vm_mapping->kind != address_space::kShmem) {
+    return 0;
+  }
+  const MmState& state = RootOf<MmState>(mm);
+  const bool whole =
+      (vma.vm_flags & VM_SHARED) != 0 || (vma.vm_flags & VM_WRITE) == 0;
+  const uint64_t first = vma.vm_pgoff;
+  const uint64_t pages = (vma.vm_end - vma.vm_start) >> PAGE_SHIFT;
+  uint64_t swapped = 0;
+  vma.vm_mapping->i_pages.ForEach([&](uint64_t pgoff, const uint64_t& entry) {
+    if (pgoff < first || pgoff - first >= pages || entry >> kSwpTypeShift == 0)
+      return;
+    int level = 0;
+    const uint64_t address = vma.vm_start + ((pgoff - first) << PAGE_SHIFT);
+    if (whole || FindEntry(state, mm, address, &level) == nullptr) swapped++;
+  });
+  return swapped;
+}
 
 VmaReport ReportVma(const mm_struct* mm, const vm_area_struct& vma) {
   const PageCounts counts = CountPages(mm, vma.vm_start, vma.vm_end);
@@ -41,7 +67,8 @@ VmaReport ReportVma(const mm_struct* mm, const vm_area_struct& vma) {
       .file = counts.file * PAGE_SIZE,
       .shmem = counts.shmem * PAGE_SIZE,
       .anon_huge = counts.huge_anon * PAGE_SIZE,
-      .swap = counts.swap * PAGE_SIZE,
+      .swap = (counts.swap + ShmemSwap(mm, vma)) * PAGE_SIZE,
+      .swap_entries = counts.swap * PAGE_SIZE,
       .hugetlb = counts.hugetlb * PAGE_SIZE,
   };
   if ((vma.vm_flags & VM_LOCKED) != 0) report.locked = report.rss;
@@ -61,7 +88,7 @@ MemoryReport ReportMemory(const mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     report.file += row.file;
     report.shmem += row.shmem;
     report.anon_huge += row.anon_huge;
-    report.swap += row.swap;
+    report.swap += row.swap_entries;
     report.hugetlb += row.hugetlb;
   }
   report.page_tables_bytes = static_cast<uint64_t>(mm->pgtables_bytes);

@@ -27,15 +27,16 @@ struct VmaReport {
   uint64_t inode = 0;  // of what is mapped; 0: nothing
   uint64_t pgoff = 0;  // in pages
 
-  uint64_t rss = 0;        // Rss: present pages, but zero pages
-  uint64_t anonymous = 0;  // Anonymous: those that belong to nothing else
-  uint64_t file = 0;       // present pages of files
-  uint64_t shmem = 0;      // present pages of shared memory
-  uint64_t anon_huge = 0;  // AnonHugePages: of `anonymous`
-  uint64_t swap = 0;       // Swap
-  uint64_t hugetlb = 0;    // Shared_Hugetlb and Private_Hugetlb; not in rss
-  uint64_t locked = 0;     // Locked: resident and in a locked VMA. Where pages
-                           // are shared the kernel shows a part of this.
+  uint64_t rss = 0;           // Rss: present pages, but zero pages
+  uint64_t anonymous = 0;     // Anonymous: those that belong to nothing else
+  uint64_t file = 0;          // present pages of files
+  uint64_t shmem = 0;         // present pages of shared memory
+  uint64_t anon_huge = 0;     // AnonHugePages: of `anonymous`
+  uint64_t swap = 0;          // Swap: also what is swapped out of shared memory
+  uint64_t swap_entries = 0;  // of that, what is the mapping's own: VmSwap
+  uint64_t hugetlb = 0;       // Shared_Hugetlb and Private_Hugetlb; not in rss
+  uint64_t locked = 0;  // Locked: resident and in a locked VMA. Where pages
+                        // are shared the kernel shows a part of this.
 
   uint64_t size() const { return end - start; }
 

@@ -5,6 +5,9 @@
 
 #include "syscall/entry.h"
 
+#include "mm/ksm.h"
+#include "mm/kthread.h"
+#include "mm/mmap.h"
 #include "sched/engine.h"
 #include "sched/rcu.h"
 #include "sched/sched.h"
@@ -61,6 +64,25 @@ void TaskEntry(void* arg) {
     if (!signal_pending(task)) RunProgram(task);
   }
 }
+
+void BorrowerThread(void* arg) {
+  const auto* loan = static_cast<const MmLoan*>(arg);
+  task_struct* self = current();
+  mmget(loan->mm);
+  kthread_use_mm(loan->mm);
+  for (;;) {
+    self->__state = TASK_INTERRUPTIBLE;
+    WaitUntil(Point::kUserMode, Access::kMark, NumberOf(self),
+              [=] { return self->program.run != nullptr || loan->over; });
+    self->__state = TASK_RUNNING;
+    if (self->program.run == nullptr) break;
+    RunProgram(self);
+  }
+  kthread_unuse_mm(loan->mm);
+  mmput(loan->mm);
+}
+
+void KsmThread(void* use_zero_pages) { ksm_do_scan(use_zero_pages != nullptr); }
 
 void SoftirqThread(void* /*unused*/) {
   SchedState* sched = &Here<SchedState>();

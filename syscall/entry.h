@@ -38,6 +38,16 @@ int64_t RestartableCall(const Fn& fn) {
   }
 }
 
+// A kernel thread that borrows an address space, as drivers' workers do, and
+// makes calls with it, until the loan is over. `loan` is an MmLoan.
+struct MmLoan {
+  mm_struct* mm = nullptr;
+  bool over = false;
+};
+void BorrowerThread(void* loan);
+// One pass of ksmd. A null argument: without use_zero_pages.
+void KsmThread(void* use_zero_pages);
+
 // The loop of the softirq task: expired timers, RCU callbacks.
 void SoftirqThread(void* unused);
 

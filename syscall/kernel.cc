@@ -186,6 +186,29 @@ void Kernel::BlockDriver(bool blocked) {
 
 void Kernel::BlockDump(bool blocked) { sched_->dump_blocked = blocked; }
 
+Task& Kernel::LendMm(Task& owner) {
+  auto* loan = new (NewCell(sizeof(MmLoan))) MmLoan{.mm = owner.raw()->mm};
+  REAP_CHECK(loan->mm != nullptr, "kernel: nothing to lend");
+  task_struct* thread = MakeKernelThread(sched_, BorrowerThread, loan, "vhost");
+  loans_.emplace_back(thread->pid, loan);
+  Task& borrower = TaskOf(thread->pid);
+  (void)RunUntilBlocked(borrower);
+  return borrower;
+}
+
+void Kernel::ReturnMm(Task& borrower) {
+  for (auto& [pid, loan] : loans_) {
+    if (pid == borrower.pid()) loan->over = true;
+  }
+  (void)RunUntilBlocked(borrower);
+}
+
+Task& Kernel::StartKsm(bool use_zero_pages) {
+  task_struct* thread = MakeKernelThread(
+      sched_, KsmThread, use_zero_pages ? sched_ : nullptr, "ksmd");
+  return TaskOf(thread->pid);
+}
+
 void Kernel::OomKill(Task& task) {
   const SysResult adjusted = As(*init_).oom_score_adj(task.pid(), 1000);
   REAP_CHECK(adjusted.ok(), "kernel: oom_score_adj");
@@ -399,6 +422,7 @@ std::vector<std::string> Kernel::Shutdown() {
   held_.clear();
   BlockDriver(false);
   BlockDump(false);
+  for (auto& [pid, loan] : loans_) loan->over = true;
   // A round ends a generation: tracers before tracees, parents before children
   // that init then inherits.
   for (int round = 0; round < 6; ++round) {

@@ -38,6 +38,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -215,6 +216,14 @@ class Kernel {
   // A device does not answer: driver_wait() sleeps. Nobody reads core dumps.
   void BlockDriver(bool blocked);
   void BlockDump(bool blocked);
+  // A kernel thread, as a driver has it, borrows the task's address space
+  // (kthread_use_mm()), of which it is a user, until ReturnMm(). Meanwhile it
+  // can be given calls that access user memory: As(borrower).get_user(addr).
+  Task& LendMm(Task& owner);
+  void ReturnMm(Task& borrower);
+  // ksmd, ready to make one pass over all mergeable memory: RunUntilIdle(), or
+  // in steps.
+  Task& StartKsm(bool use_zero_pages = false);
   // The machine runs out of memory, and this is the task to kill: its
   // oom_score_adj is 1000, and init calls the OOM killer.
   void OomKill(Task& task);
@@ -283,6 +292,7 @@ class Kernel {
   std::vector<uint32_t> held_;  // fiber ids
   Population at_boot_{};
   Extent* cells_ = nullptr;  // of NewOut()
+  std::vector<std::pair<pid_t, MmLoan*>> loans_;
 };
 
 template <class Program>

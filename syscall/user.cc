@@ -8,8 +8,11 @@
 #include "mm/filemap.h"
 #include "mm/fork.h"
 #include "mm/memory.h"
+#include "mm/migrate.h"
 #include "mm/mmap.h"
 #include "mm/oom_kill.h"
+#include "mm/page_alloc.h"
+#include "mm/populate.h"
 #include "mm/userfaultfd.h"
 #include "sched/file.h"
 #include "sched/pid.h"
@@ -72,8 +75,10 @@ int64_t AccessPages(uint64_t addr, uint64_t pages, bool write) {
   return 0;
 }
 
-// mm/process_vm_access.c: one word of another process, its mm pinned.
-int64_t AccessProcessVm(pid_t pid, uint64_t addr, bool write, uint64_t word) {
+// What `fn` makes of another process's mm, which is pinned meanwhile; or
+// -ESRCH, -EPERM. kernel/fork.c:mm_access()
+template <class Fn>
+int64_t WithMmOf(pid_t pid, const Fn& fn) {
   rcu_read_lock();
   task_struct* task = find_task_by_vpid(pid);
   if (task != nullptr) get_task_struct(task);
@@ -89,12 +94,58 @@ int64_t AccessProcessVm(pid_t pid, uint64_t addr, bool write, uint64_t word) {
     if (mm != nullptr) mmget(mm);
     task_unlock(task);
     if (mm != nullptr) {
-      const AccessResult result = access_remote_word(mm, addr, write, &word);
-      ret = result == AccessResult::kOk ? static_cast<int64_t>(word) : -EFAULT;
+      ret = fn(mm);
       mmput(mm);
     }
   }
   put_task_struct(task);
+  return ret;
+}
+
+// mm/process_vm_access.c: one word of another process.
+int64_t AccessProcessVm(pid_t pid, uint64_t addr, bool write, uint64_t word) {
+  return WithMmOf(pid, [&](mm_struct* mm) -> int64_t {
+    const AccessResult result = access_remote_word(mm, addr, write, &word);
+    return result == AccessResult::kOk ? static_cast<int64_t>(word) : -EFAULT;
+  });
+}
+
+// A driver's mmap(): fills the mapping at once.
+int64_t MapDevice(const address_space* device, int64_t addr, uint64_t length) {
+  if (addr < 0) return addr;
+  mm_struct* mm = current()->mm;
+  const PopulateKind kind = device->device_has_pages ? PopulateKind::kFileClean
+                                                     : PopulateKind::kSpecial;
+  const auto at = static_cast<uint64_t>(addr);
+  mmap_read_lock(mm);
+  const uint64_t pages = length >> PAGE_SHIFT;
+  const bool filled =
+      PopulatePresent(find_vma(mm, at), at, pages, kind) == pages;
+  mmap_read_unlock(mm);
+  if (filled) return addr;
+  (void)vm_munmap(at, length);
+  return -EAGAIN;
+}
+
+int64_t OpenDevice(uint64_t pages, DeviceMemory kind) {
+  MmState& state = mm_state();
+  address_space* device = NewMapping(state, address_space::kDevice, pages);
+  if (device == nullptr) return -ENFILE;
+  device->vm_flags = kind == DeviceMemory::kPfnmap
+                         ? VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP
+                         : VM_MIXEDMAP | VM_DONTEXPAND;
+  device->device_has_pages = kind == DeviceMemory::kMixedmapPage;
+  int64_t ret = 0;
+  for (uint64_t pgoff = 0; pgoff < pages && ret == 0; ++pgoff) {
+    const pfn_t pfn = alloc_page();
+    if (pfn == kNoPfn) {
+      ret = -ENOMEM;
+    } else {
+      AddToPageCache(state, device, pgoff, pfn);
+    }
+  }
+  if (ret == 0) ret = sys_open_mapping(device, FileKind::kRegular, O_RDWR);
+  mapping_put(device);
   return ret;
 }
 
@@ -109,7 +160,15 @@ int64_t MapFile(MmapArgs args, int fd) {
     if (args.mapping->kind == address_space::kHugetlb) {
       args.extra_vm_flags |= VM_HUGETLB;
     }
-    ret = vm_mmap(args);
+    if (args.mapping->kind == address_space::kDevice) {
+      args.extra_vm_flags |= args.mapping->vm_flags;
+      const uint64_t length = (args.length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+      ret = args.pgoff + (length >> PAGE_SHIFT) > args.mapping->nr_pages
+                ? -EINVAL
+                : MapDevice(args.mapping, vm_mmap(args), length);
+    } else {
+      ret = vm_mmap(args);
+    }
   }
   fput(file);
   return ret;
@@ -273,6 +332,9 @@ SysResult User::hugetlb_file(Pages pages) {
                           pages.raw());
   });
 }
+SysResult User::open_device(Pages pages, DeviceMemory kind) {
+  return Do([=] { return OpenDevice(pages.raw(), kind); });
+}
 SysResult User::open_proc_dir(pid_t pid) {
   return Do([=] { return sys_open_proc_pid(pid, O_RDONLY | O_DIRECTORY); });
 }
@@ -417,6 +479,9 @@ SysResult User::mmap(Bytes length, const Mapping& mapping, uint64_t addr) {
   args.pgoff = mapping.offset.raw();
   args.extra_vm_flags = mapping.extra_vm_flags;
   const int fd = mapping.fd;
+  if ((args.flags & MAP_ANONYMOUS) != 0 && (args.flags & MAP_HUGETLB) != 0) {
+    args.extra_vm_flags |= VM_HUGETLB;
+  }
   return Do([=]() -> int64_t {
     if ((args.flags & MAP_ANONYMOUS) != 0) return vm_mmap(args);
     return MapFile(args, fd);
@@ -476,6 +541,21 @@ SysResult User::poke(pid_t pid, uint64_t addr, uint64_t word) {
   });
 }
 
+SysResult User::move_page(pid_t pid, uint64_t addr) {
+  return Do([=] {
+    return WithMmOf(
+        pid, [=](mm_struct* mm) -> int64_t { return migrate_pages(mm, addr); });
+  });
+}
+SysResult User::migrate_to_device(uint64_t addr) {
+  return Do(
+      [=]() -> int64_t { return migrate_vma_to_device(current()->mm, addr); });
+}
+SysResult User::make_device_exclusive(uint64_t addr) {
+  return Do([=]() -> int64_t {
+    return reapsim::make_device_exclusive(current()->mm, addr);
+  });
+}
 SysResult User::get_user(uint64_t addr) {
   return Do([=]() -> int64_t {
     uint64_t word = 0;

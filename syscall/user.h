@@ -32,6 +32,14 @@ namespace reapsim {
 class Kernel;
 struct task_struct;
 
+// How a driver maps its device's memory.
+enum class DeviceMemory : uint8_t {
+  kPfnmap,        // remap_pfn_range(): VM_PFNMAP, frames without a struct page
+  kMixedmapPfn,   // vmf_insert_mixed(): VM_MIXEDMAP, frames without one
+  kMixedmapPage,  // vm_insert_page(): VM_MIXEDMAP, pages, which count as a
+                  // file's
+};
+
 // What to map: Anonymous(), File(fd) …, refined by member calls.
 //   Anonymous().Shared()   File(fd, 4).Private().ReadOnly()
 struct Mapping {
@@ -75,6 +83,12 @@ constexpr Mapping Anonymous() {
   m.flags |= MAP_ANONYMOUS;
   return m;
 }
+// MAP_DROPPABLE, v6.11.
+constexpr Mapping Droppable() {
+  Mapping m;
+  m.flags = kMapDroppable | MAP_ANONYMOUS;
+  return m;
+}
 constexpr Mapping File(int fd, Pages offset = Pages(0)) {
   Mapping m;
   m.fd = fd;
@@ -112,6 +126,8 @@ class User {
   SysResult memfd_create(Pages pages);
   SysResult memfd_secret(Pages pages);
   SysResult hugetlb_file(Pages pages);
+  // A device whose driver maps all of its memory at mmap().
+  SysResult open_device(Pages pages, DeviceMemory kind);
   // The directory /proc/PID.
   SysResult open_proc_dir(pid_t pid);
   // /proc/self/fd/FD, opened again; read_only drops the right to write.
@@ -201,6 +217,13 @@ class User {
   SysResult peek(pid_t pid, uint64_t addr);
   SysResult poke(pid_t pid, uint64_t addr, uint64_t word);
 
+  // move_pages(2) of the page there, to another frame: 0 or as
+  // mm/migrate.h:migrate_pages(); -ESRCH, -EPERM.
+  SysResult move_page(pid_t pid, uint64_t addr);
+  // What an ioctl of a GPU's driver does with the caller's page: moves it into
+  // the device's memory, or takes it for the device alone (mm/migrate.h).
+  SysResult migrate_to_device(uint64_t addr);
+  SysResult make_device_exclusive(uint64_t addr);
   // One word, by copy_from_user() in a driver that the task has called: a
   // fault that can't be resolved is -EFAULT, and no signal.
   SysResult get_user(uint64_t addr);
