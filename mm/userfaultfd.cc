@@ -89,10 +89,9 @@ int CheckRange(const userfaultfd_ctx* ctx, uint64_t start, uint64_t end,
 
 // Gives each VMA of the range that `ctx` may watch the flags and the watcher.
 // 0 or -ENOMEM.
-int WatchRange(userfaultfd_ctx* ctx, uint64_t start, uint64_t end,
-               uint64_t vm_flags, userfaultfd_ctx* watcher)
-    ABSL_EXCLUSIVE_LOCKS_REQUIRED(ctx->mm->mmap_lock) {
-  mm_struct* mm = ctx->mm;
+int WatchRange(mm_struct* mm, userfaultfd_ctx* ctx, uint64_t start,
+               uint64_t end, uint64_t vm_flags, userfaultfd_ctx* watcher)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
   for (uint64_t at = start; at < end;) {
     vm_area_struct* vma = find_vma_intersection(mm, at, end);
     if (vma == nullptr) break;
@@ -170,7 +169,7 @@ void userfaultfd_release(userfaultfd_ctx* ctx) {
   ctx->released = true;
   if (mmget_not_zero(mm)) {
     mmap_write_lock(mm);
-    (void)WatchRange(ctx, 0, TaskSize(mm_state()), 0, nullptr);
+    (void)WatchRange(mm, ctx, 0, TaskSize(mm_state()), 0, nullptr);
     mmap_write_unlock(mm);
     mmput(mm);
   }
@@ -192,7 +191,8 @@ int userfaultfd_register(userfaultfd_ctx* ctx, uint64_t start, uint64_t len,
   if (!mmget_not_zero(mm)) return -ENOMEM;
   mmap_write_lock(mm);
   int error = CheckRange(ctx, start, start + len, vm_flags);
-  if (error == 0) error = WatchRange(ctx, start, start + len, vm_flags, ctx);
+  if (error == 0)
+    error = WatchRange(mm, ctx, start, start + len, vm_flags, ctx);
   mmap_write_unlock(mm);
   mmput(mm);
   return error;
@@ -205,7 +205,7 @@ int userfaultfd_unregister(userfaultfd_ctx* ctx, uint64_t start, uint64_t len) {
   mmap_write_lock(mm);
   const int error = find_vma_intersection(mm, start, start + len) == nullptr
                         ? -EINVAL
-                        : WatchRange(ctx, start, start + len, 0, nullptr);
+                        : WatchRange(mm, ctx, start, start + len, 0, nullptr);
   mmap_write_unlock(mm);
   WakeAll(ctx);
   mmput(mm);
