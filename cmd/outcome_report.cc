@@ -33,7 +33,9 @@ MemoryKib MemoryOf(const MemoryReport& report) {
           .page_tables = Kib(report.page_tables_bytes)};
 }
 
-uint64_t Used(const VmaReport& vma) { return vma.rss + vma.swap_entries + vma.hugetlb; }
+uint64_t Used(const VmaReport& vma) {
+  return vma.rss + vma.swap_entries + vma.hugetlb;
+}
 
 struct FateWords {
   VmaFate fate;
