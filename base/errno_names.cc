@@ -70,6 +70,11 @@ std::string ErrnoName(int value) {
   return entry->name;
 }
 
+std::string ResultText(int64_t result) {
+  return result < 0 ? ErrnoName(static_cast<int>(-result))
+                    : std::to_string(result);
+}
+
 const char* ErrnoText(int value) {
   const ErrnoEntry* entry = Find(value);
   return entry == nullptr ? "Unknown error" : entry->text;

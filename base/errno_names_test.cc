@@ -37,6 +37,14 @@ TEST(ErrnoNamesTest, KnowEveryAnswerOfTheCall) {
   EXPECT_STREQ(ErrnoText(EINVAL), "Invalid argument");
 }
 
+TEST(ErrnoNamesTest, TellAResultFromAnErrno) {
+  EXPECT_EQ(ResultText(-EINVAL), "EINVAL");
+  EXPECT_EQ(ResultText(0), "0");
+  // As a value, not ESRCH.
+  EXPECT_EQ(ResultText(ESRCH), "3");
+  EXPECT_EQ(ResultText(-4711), "errno 4711");
+}
+
 TEST(ErrnoNamesTest, GiveWordsForZeroAndForTheUnknown) {
   EXPECT_EQ(ErrnoName(0), "0");
   EXPECT_STREQ(ErrnoText(0), "Success");

@@ -38,7 +38,6 @@
 namespace reapsim {
 namespace {
 
-constexpr long kNrProcessMrelease = 448;
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kHugeBytes = uint64_t{2} << 20;
 constexpr uint64_t kTouchBytes = uint64_t{64} << 20;
@@ -46,7 +45,7 @@ constexpr uint64_t kTouchBytes = uint64_t{64} << 20;
 constexpr uint64_t kBase = uint64_t{0x100} << 32;
 
 int64_t CallMrelease(int pidfd, unsigned int flags) {
-  const long ret = ::syscall(kNrProcessMrelease, pidfd, flags);
+  const long ret = ::syscall(SYS_process_mrelease, pidfd, flags);
   return ret < 0 ? -errno : ret;
 }
 
@@ -54,9 +53,7 @@ int64_t CallMrelease(int pidfd, unsigned int flags) {
 std::string HostError(HostMachine& m) {
   const absl::Status status = m.ok() ? m.End() : m.status();
   if (status.ok()) return "";
-  const bool lacks =
-      absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
-  return absl::StrCat(lacks ? "skipped: " : "", status.message());
+  return absl::StrCat(IsLack(status) ? "skipped: " : "", status.message());
 }
 
 // Whether the host can do nothing of this; it is said in place of the time.
@@ -132,9 +129,7 @@ double WalkLive(HostMachine& m, const Walk& walk, uint64_t* pages) {
   HostTask& victim = m.Spawn();
   *pages = FillLive(victim, walk);
   const int pidfd = m.PidfdOpen(victim);
-  m.Seize(victim);
-  m.Kill(victim, SIGKILL);
-  m.WaitEventExit(victim);
+  m.KillAndHold({&victim}, SIGKILL);
   if (!m.ok()) return 0;
   const uint64_t before = ResidentPages(victim.tgid());
   int64_t ret = -1;
@@ -217,18 +212,7 @@ CallArgs Zombie(HostMachine& m) {
   m.WaitZombie(victim);
   return {fd};
 }
-// kthreadd, where this namespace shows it. To call process_mrelease() on a
-// kernel thread does nothing.
-CallArgs KernelThread(HostMachine& m) {
-  const auto comm = ReadFile("/proc/2/comm");
-  if (!comm.ok() || *comm != "kthreadd\n") {
-    m.Fail(absl::UnimplementedError("no kernel thread is to be seen here"));
-    return {};
-  }
-  const long fd = ::syscall(SYS_pidfd_open, 2, 0);
-  return {
-      m.Own(static_cast<int>(m.Must(fd < 0 ? -errno : fd, "pidfd_open(2)")))};
-}
+CallArgs KernelThread(HostMachine& m) { return {m.PidfdOpenKernelThread()}; }
 CallArgs Live(HostMachine& m) { return {m.PidfdOpen(m.Spawn())}; }
 HostTask& SpawnThreads(HostMachine& m, std::vector<HostTask*>* threads) {
   HostTask& victim = m.Spawn();
@@ -243,9 +227,7 @@ CallArgs LiveThreads(HostMachine& m) {
 // Killed, and held with its memory.
 int Dying(HostMachine& m, const std::vector<HostTask*>& threads) {
   const int fd = m.PidfdOpen(*threads.front());
-  for (HostTask* thread : threads) m.Seize(*thread);
-  m.Kill(*threads.front(), SIGKILL);
-  for (HostTask* thread : threads) m.WaitEventExit(*thread);
+  m.KillAndHold(threads, SIGKILL);
   return fd;
 }
 CallArgs SharerLives(HostMachine& m) {

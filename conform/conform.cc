@@ -43,10 +43,6 @@ const VictimKind* KindOf(absl::string_view row) {
   return nullptr;
 }
 
-bool IsLack(const absl::Status& status) {
-  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
-}
-
 // All kinds that the host has, in one process.
 HostOutcome PlayEverything() {
   std::vector<const VictimKind*> kinds;
@@ -75,10 +71,6 @@ PlayedRow PlayRow(absl::string_view row) {
   }
   return {FindState(std::string(row)),
           PlayOnHost(HostStateOf(row), MakeMixedMemory)};
-}
-
-std::string AnswerText(int64_t ret) {
-  return ret < 0 ? ErrnoName(static_cast<int>(-ret)) : absl::StrCat(ret);
 }
 
 std::vector<ConformRow>* MakeRows() {
@@ -123,14 +115,14 @@ ConformLine RunConformRow(const ConformRow& row, const std::string& version) {
     fail("the host", status);
     return line;
   }
-  line.host = AnswerText(play.host.ret);
+  line.host = ResultText(play.host.ret);
   const absl::StatusOr<Prediction> model = Predict(
       *play.state, version, play.host.has_memory ? &play.host.before : nullptr);
   if (!model.ok()) {
     fail("the model", model.status());
     return line;
   }
-  if (model->broken.empty()) line.model = AnswerText(model->ret);
+  if (model->broken.empty()) line.model = ResultText(model->ret);
   line.differs = Compare(play.host, *model);
   line.agree = line.differs.empty() ? Agree::kYes : Agree::kNo;
   return line;

@@ -31,8 +31,7 @@ class HostCgroupTest : public ::testing::TestWithParam<Kind> {
     if (!can.ok()) GTEST_SKIP() << can;
     HostMachine m;
     const HostCgroup cgroup(m, GetParam());
-    if (absl::IsUnimplemented(m.status()) ||
-        absl::IsPermissionDenied(m.status())) {
+    if (IsLack(m.status())) {
       GTEST_SKIP() << m.status();
     }
     ASSERT_TRUE(m.ok()) << m.status();
@@ -81,8 +80,7 @@ TEST(HostFreezerTest, SigtermIsAcceptedForWhoIsFrozenAsleepFromV61On) {
   const absl::StatusOr<KernelVersion> version =
       ParseKernelVersion(HostRelease());
   ASSERT_TRUE(version.ok()) << version.status();
-  if (absl::IsUnimplemented(m.status()) ||
-      absl::IsPermissionDenied(m.status())) {
+  if (IsLack(m.status())) {
     GTEST_SKIP() << m.status();
   }
   ASSERT_TRUE(m.ok()) << m.status();

@@ -36,12 +36,6 @@
 #include "base/errno_names.h"
 #include "import/read_file.h"
 
-#ifndef SYS_process_mrelease
-#define SYS_process_mrelease 448
-#endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
@@ -72,11 +66,6 @@ void Nap(int64_t nanoseconds) {
   const timespec time = {.tv_sec = 0, .tv_nsec = nanoseconds};
   (void)ppoll(nullptr, 0, &time, nullptr);
 }
-
-// A value or -errno, as the kernel says it.
-int64_t Raw(int64_t result) { return result == -1 ? -errno : result; }
-
-bool IsError(int64_t result) { return result < 0 && result >= -4095; }
 
 // EINVAL is how a kernel says that it does not know a flag of these.
 bool HasUnknownFlags(long number) {
@@ -150,6 +139,19 @@ size_t AreaBytes() {
 }
 
 }  // namespace
+
+bool IsLack(const absl::Status& status) {
+  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
+}
+
+int64_t KernelResult(int64_t libc_result) {
+  return libc_result == -1 ? -errno : libc_result;
+}
+
+bool IsError(int64_t kernel_result) {
+  constexpr int64_t kMaxErrno = 4095;
+  return kernel_result < 0 && kernel_result >= -kMaxErrno;
+}
 
 bool WaitPatiently(const std::function<bool()>& done) {
   const int64_t deadline = Now() + kPatience;
@@ -424,6 +426,11 @@ void HostTask::Dispose(int sig, uint64_t disposition) {
   (void)Must(SYS_rt_sigaction, sig, Bytes(&action, sizeof action), 0,
              sizeof action.mask);
 }
+void HostTask::Block(int sig) {
+  const uint64_t mask = uint64_t{1} << (sig - 1);
+  (void)Must(SYS_rt_sigprocmask, SIG_BLOCK, Bytes(&mask, sizeof mask), 0,
+             sizeof mask);
+}
 
 // --------------------------------------------------------------------------
 // Birth
@@ -611,21 +618,21 @@ HostTask& HostMachine::Spawn() {
 
 void HostMachine::Kill(HostTask& task, int sig) {
   if (!ok()) return;
-  (void)Must(Raw(syscall(SYS_pidfd_send_signal, task.process_->pidfd, sig,
-                         nullptr, 0)),
+  (void)Must(KernelResult(syscall(SYS_pidfd_send_signal, task.process_->pidfd,
+                                  sig, nullptr, 0)),
              absl::StrCat("kill(", task.tgid(), ")"));
 }
 
 void HostMachine::Tgkill(HostTask& task, int sig) {
   if (!ok()) return;
-  (void)Must(Raw(syscall(SYS_tgkill, task.tgid(), task.tid(), sig)),
+  (void)Must(KernelResult(syscall(SYS_tgkill, task.tgid(), task.tid(), sig)),
              absl::StrCat("tgkill(", task.tid(), ")"));
 }
 
 void HostMachine::Seize(HostTask& task) {
   if (!ok()) return;
-  (void)Must(Raw(ptrace(PTRACE_SEIZE, task.tid(), nullptr,
-                        PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)),
+  (void)Must(KernelResult(ptrace(PTRACE_SEIZE, task.tid(), nullptr,
+                                 PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)),
              "PTRACE_SEIZE");
   task.seized_ = ok();
 }
@@ -682,6 +689,12 @@ void HostMachine::WaitEventExit(HostTask& task) {
       "PTRACE_EVENT_EXIT");
 }
 
+void HostMachine::KillAndHold(const std::vector<HostTask*>& threads, int sig) {
+  for (HostTask* thread : threads) Seize(*thread);
+  Kill(*threads.front(), sig);
+  for (HostTask* thread : threads) WaitEventExit(*thread);
+}
+
 int HostMachine::WaitStop(HostTask& task) {
   int status = 0;
   WaitUntilTrue([&] { return PollWait(task, &status); }, "a stop");
@@ -696,15 +709,15 @@ int HostMachine::WaitStop(HostTask& task) {
 
 void HostMachine::Cont(HostTask& task, int sig) {
   if (!ok()) return;
-  (void)Must(
-      Raw(ptrace(PTRACE_CONT, task.tid(), nullptr, static_cast<intptr_t>(sig))),
-      "PTRACE_CONT");
+  (void)Must(KernelResult(ptrace(PTRACE_CONT, task.tid(), nullptr,
+                                 static_cast<intptr_t>(sig))),
+             "PTRACE_CONT");
 }
 
 int64_t HostMachine::ResultRegister(HostTask& task) {
   user_regs_struct regs = {};
   if (!ok()) return 0;
-  (void)Must(Raw(ptrace(PTRACE_GETREGS, task.tid(), nullptr, &regs)),
+  (void)Must(KernelResult(ptrace(PTRACE_GETREGS, task.tid(), nullptr, &regs)),
              "PTRACE_GETREGS");
   return static_cast<int64_t>(regs.rax);
 }
@@ -712,7 +725,7 @@ int64_t HostMachine::ResultRegister(HostTask& task) {
 long HostMachine::CallNumber(HostTask& task) {
   user_regs_struct regs = {};
   if (!ok()) return -1;
-  (void)Must(Raw(ptrace(PTRACE_GETREGS, task.tid(), nullptr, &regs)),
+  (void)Must(KernelResult(ptrace(PTRACE_GETREGS, task.tid(), nullptr, &regs)),
              "PTRACE_GETREGS");
   return static_cast<long>(regs.orig_rax);
 }
@@ -800,7 +813,7 @@ void HostMachine::WaitUntilTrue(const std::function<bool()>& done,
 int HostMachine::PidfdOpen(HostTask& task, unsigned flags) {
   if (!ok()) return -1;
   const pid_t pid = flags == 0 ? task.tgid() : task.tid();
-  const int64_t fd = Raw(syscall(SYS_pidfd_open, pid, flags));
+  const int64_t fd = KernelResult(syscall(SYS_pidfd_open, pid, flags));
   if (IsError(fd)) {
     Fail(ErrorOf(SYS_pidfd_open, fd, "pidfd_open"));
     return -1;
@@ -808,9 +821,24 @@ int HostMachine::PidfdOpen(HostTask& task, unsigned flags) {
   return Own(static_cast<int>(fd));
 }
 
+int HostMachine::PidfdOpenKernelThread() {
+  if (!ok()) return -1;
+  constexpr pid_t kThreadd = 2;
+  const absl::StatusOr<std::string> name =
+      ReadFile(absl::StrCat("/proc/", kThreadd, "/comm"));
+  if (!name.ok() || *name != "kthreadd\n") {
+    Fail(absl::UnimplementedError(
+        "no kernel thread is seen in this pid namespace"));
+    return -1;
+  }
+  return Own(
+      static_cast<int>(Must(KernelResult(syscall(SYS_pidfd_open, kThreadd, 0)),
+                            "pidfd_open of a kernel thread")));
+}
+
 int64_t HostMachine::Mrelease(int pidfd, unsigned flags) {
   if (!ok()) return -ECANCELED;
-  return Raw(syscall(SYS_process_mrelease, pidfd, flags));
+  return KernelResult(syscall(SYS_process_mrelease, pidfd, flags));
 }
 
 int HostMachine::SendFd(HostTask& to, int fd) {
@@ -828,7 +856,7 @@ int HostMachine::SendFd(HostTask& to, int fd) {
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof fd);
   std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  (void)Must(Raw(sendmsg(to.victim_->socket, &message, MSG_NOSIGNAL)),
+  (void)Must(KernelResult(sendmsg(to.victim_->socket, &message, MSG_NOSIGNAL)),
              "sendmsg");
 
   // The same with the task's addresses.

@@ -120,6 +120,8 @@ class HostTask {
   // sigaction(2): a handler that does nothing, or SIG_IGN or SIG_DFL.
   void Handle(int sig);
   void Dispose(int sig, uint64_t disposition);
+  // sigprocmask(2): the signal stays pending.
+  void Block(int sig);
 
   HostMachine& machine() const { return *machine_; }
 
@@ -161,6 +163,9 @@ class HostMachine {
   // Waits until a seized thread stands at PTRACE_EVENT_EXIT; signals that it
   // stops for before are delivered.
   void WaitEventExit(HostTask& task);
+  // Seizes every thread given, kills the first one's group and waits until all
+  // of them stand at PTRACE_EVENT_EXIT: dying, with their memory.
+  void KillAndHold(const std::vector<HostTask*>& threads, int sig);
   // Waits for another stop of a seized thread: its signal, or its event << 8
   // with the signal below.
   int WaitStop(HostTask& task);
@@ -188,6 +193,9 @@ class HostMachine {
 
   // Descriptors of the harness, closed with the machine.
   int PidfdOpen(HostTask& task, unsigned flags = 0);
+  // Of kthreadd, which no call does anything to; kUnimplemented where this pid
+  // namespace does not show it.
+  int PidfdOpenKernelThread();
   // process_mrelease(2) by the harness itself: a value or -errno.
   int64_t Mrelease(int pidfd, unsigned flags = 0);
   // A descriptor of the harness, in a task's own table: its number there.
@@ -232,6 +240,15 @@ class HostMachine {
   std::vector<std::function<void()>> after_end_;
   int was_subreaper_ = 0;
 };
+
+// Whether the host lacks something, rather than that something went wrong: a
+// row is skipped then.
+bool IsLack(const absl::Status& status);
+
+// A value or -errno, as the kernel says it, of what libc says: -1 and errno.
+int64_t KernelResult(int64_t libc_result);
+// Whether that is an errno.
+bool IsError(int64_t kernel_result);
 
 // Looks until it is so; false if that does not come, after a while.
 bool WaitPatiently(const std::function<bool()>& done);

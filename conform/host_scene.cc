@@ -2,12 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -19,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "conform/host_states.h"
+#include "conform/precedence.h"
 #include "import/read_file.h"
 
 namespace reapsim {
@@ -79,9 +78,7 @@ HostTask& HostScene::caller() {
 int HostScene::fd() { return fd_; }
 
 void HostScene::KillAndHold(const std::vector<HostTask*>& threads, int sig) {
-  for (HostTask* thread : threads) machine_.Seize(*thread);
-  machine_.Kill(*threads.front(), sig);
-  for (HostTask* thread : threads) machine_.WaitEventExit(*thread);
+  machine_.KillAndHold(threads, sig);
 }
 
 bool HostScene::Look(ProcProcess& process) {
@@ -117,58 +114,6 @@ void HostScene::Call(int fd, unsigned flags) {
 
 namespace {
 
-void SetFifo(HostMachine& m, pid_t tid) {
-  if (!m.ok()) return;
-  const sched_param first = {.sched_priority =
-                                 sched_get_priority_min(SCHED_FIFO)};
-  (void)m.Must(sched_setscheduler(tid, SCHED_FIFO, &first) == 0 ? 0 : -errno,
-               "sched_setscheduler");
-}
-
-void Pin(HostMachine& m, pid_t tid, int cpu) {
-  if (!m.ok()) return;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(cpu, &one);
-  (void)m.Must(sched_setaffinity(tid, sizeof one, &one) == 0 ? 0 : -errno,
-               "sched_setaffinity");
-}
-
-// As long as it lives, the calling thread runs on one CPU, before all that has
-// no real-time priority.
-class Precedence {
- public:
-  explicit Precedence(HostMachine& m)
-      : policy_(sched_getscheduler(0)), cpu_(sched_getcpu()) {
-    (void)sched_getparam(0, &parameters_);
-    (void)m.Must(sched_getaffinity(0, sizeof cpus_, &cpus_) == 0 ? 0 : -errno,
-                 "sched_getaffinity");
-    Pin(m, 0, cpu_);
-    SetFifo(m, 0);
-  }
-  ~Precedence() {
-    (void)sched_setscheduler(0, policy_, &parameters_);
-    (void)sched_setaffinity(0, sizeof cpus_, &cpus_);
-  }
-  Precedence(const Precedence&) = delete;
-  Precedence& operator=(const Precedence&) = delete;
-
-  int cpu() const { return cpu_; }
-  // Another one that the harness may use; -1 if there is none.
-  int OtherCpu() const {
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-      if (cpu != cpu_ && CPU_ISSET(cpu, &cpus_)) return cpu;
-    }
-    return -1;
-  }
-
- private:
-  int policy_;
-  sched_param parameters_ = {};
-  cpu_set_t cpus_;
-  int cpu_;
-};
-
 // How often the task has left the CPU: lines of /proc/PID/status. Empty if it
 // is gone.
 std::string SwitchesOf(const HostTask& task) {
@@ -184,7 +129,7 @@ std::string SwitchesOf(const HostTask& task) {
 void HostScene::CallBeforeItRuns(HostTask& task, int sig) {
   if (!machine_.ok()) return;
   const Precedence precedence(machine_);
-  Pin(machine_, task.tid(), precedence.cpu());
+  PinToCpu(machine_, task.tid(), precedence.cpu());
   const std::string before = SwitchesOf(task);
   machine_.Kill(task, sig);
   Call(fd_);
@@ -199,7 +144,7 @@ void HostScene::Beside(HostTask& task, const std::function<void()>& act) {
     machine_.Fail(absl::UnimplementedError("the harness has one CPU only"));
     return;
   }
-  Pin(machine_, task.tid(), other);
+  PinToCpu(machine_, task.tid(), other);
   SetFifo(machine_, task.tid());
   act();
 }

@@ -30,10 +30,8 @@
 #include "conform/stuck_file.h"
 #include "import/read_file.h"
 #include "import/smaps.h"
-
-#ifndef SYS_process_mrelease
-#define SYS_process_mrelease 448
-#endif
+#include "sched/pid.h"
+#include "syscall/pidfd.h"
 
 namespace reapsim {
 namespace {
@@ -41,15 +39,13 @@ namespace {
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kNoFd = static_cast<uint64_t>(-1);
 constexpr uint64_t kAtFdcwd = static_cast<uint64_t>(AT_FDCWD);
-// pidfd_open(2) of a thread.
-constexpr unsigned kPidfdThread = O_EXCL;
 
 using Kind = HostCgroup::Kind;
 
 // A descriptor of the harness.
 int Open(HostScene& s, const std::string& path, int flags) {
   const int fd = open(path.c_str(), flags | O_CLOEXEC);
-  (void)s.m().Must(fd < 0 ? -errno : fd, path);
+  (void)s.m().Must(KernelResult(fd), path);
   return s.m().Own(fd);
 }
 
@@ -95,20 +91,24 @@ void FdProcDir(HostScene& s) {
               O_RDONLY | O_DIRECTORY));
 }
 // Those that mean the caller: the victim calls, so that its memory is watched.
-void FdSelfThread(HostScene& s) { CallAs(s, s.victim(), -10000); }
-void FdSelfGroup(HostScene& s) { CallAs(s, s.victim(), -10001); }
-void FdSelfGroupFirst(HostScene& s) { CallAs(s, s.victim(), -20000); }
+void FdSelfThread(HostScene& s) { CallAs(s, s.victim(), PIDFD_SELF_THREAD); }
+void FdSelfGroup(HostScene& s) {
+  CallAs(s, s.victim(), PIDFD_SELF_THREAD_GROUP);
+}
+void FdSelfGroupFirst(HostScene& s) {
+  CallAs(s, s.victim(), kPidfdSelfThreadGroupFirst);
+}
 void ThreadFdLive(HostScene& s) {
-  s.Call(s.m().PidfdOpen(s.victim().CloneThread(), kPidfdThread));
+  s.Call(s.m().PidfdOpen(s.victim().CloneThread(), PIDFD_THREAD));
 }
 void ThreadFdKilled(HostScene& s) {
   HostTask& thread = s.victim().CloneThread();
-  const int fd = s.m().PidfdOpen(thread, kPidfdThread);
+  const int fd = s.m().PidfdOpen(thread, PIDFD_THREAD);
   s.KillAndHold({&s.victim(), &thread});
   s.Call(fd);
 }
 void LeaderThreadFd(HostScene& s) {
-  const int fd = s.m().PidfdOpen(s.victim(), kPidfdThread);
+  const int fd = s.m().PidfdOpen(s.victim(), PIDFD_THREAD);
   s.KillAndHold({&s.victim()});
   s.Call(fd);
 }
@@ -145,17 +145,8 @@ void ZombieThreads(HostScene& s) {
   Zombie(s);
 }
 void KernelThread(HostScene& s) {
-  constexpr pid_t kThreadd = 2;
   s.WatchNothing();
-  const absl::StatusOr<std::string> name =
-      ReadFile(absl::StrCat("/proc/", kThreadd, "/comm"));
-  if (!name.ok() || *name != "kthreadd\n") {
-    s.m().Fail(absl::UnimplementedError(
-        "no kernel thread is seen in this pid namespace"));
-  }
-  const int fd = static_cast<int>(syscall(SYS_pidfd_open, kThreadd, 0));
-  (void)s.m().Must(fd < 0 ? -errno : fd, "pidfd_open of a kernel thread");
-  s.Call(s.m().Own(fd));
+  s.Call(s.m().PidfdOpenKernelThread());
 }
 
 // ---- Alive -----------------------------------------------------------------
@@ -191,7 +182,7 @@ void SelfKilled(HostScene& s) {
 void GlobalInit(HostScene& s) {
   s.WatchNothing();
   const int fd = static_cast<int>(syscall(SYS_pidfd_open, 1, 0));
-  (void)s.m().Must(fd < 0 ? -errno : fd, "pidfd_open of pid 1");
+  (void)s.m().Must(KernelResult(fd), "pidfd_open of pid 1");
   s.Call(s.m().Own(fd));
 }
 
@@ -239,9 +230,7 @@ void SigtermIgnored(HostScene& s) {
   Sigterm(s);
 }
 void SigtermBlocked(HostScene& s) {
-  const uint64_t mask = uint64_t{1} << (SIGTERM - 1);
-  (void)s.victim().Must(SYS_rt_sigprocmask, SIG_BLOCK,
-                        s.victim().Bytes(&mask, sizeof mask), 0, sizeof mask);
+  s.victim().Block(SIGTERM);
   Sigterm(s);
 }
 void SigtermStopped(HostScene& s) {

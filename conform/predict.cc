@@ -105,10 +105,6 @@ uint8_t FlagsKnown(const ProcProcess& process) {
 
 // ---- Words -----------------------------------------------------------------
 
-std::string AnswerText(int64_t ret) {
-  return ret < 0 ? ErrnoName(static_cast<int>(-ret)) : absl::StrCat(ret);
-}
-
 std::string FlagsText(uint8_t flags) {
   constexpr struct {
     uint8_t flag;
@@ -318,8 +314,8 @@ std::vector<std::string> Compare(const HostOutcome& host,
     return comparison.Take();
   }
   if (host.ret != model.ret) {
-    comparison.Say("returns ", AnswerText(host.ret), ", in the model ",
-                   AnswerText(model.ret));
+    comparison.Say("returns ", ResultText(host.ret), ", in the model ",
+                   ResultText(model.ret));
   }
   if (!host.has_memory) return comparison.Take();
   if (!model.has_memory) {

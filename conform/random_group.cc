@@ -172,10 +172,6 @@ RandomRun PlayVictim(const RandomVictim& victim, RandomMachine& machine) {
 
 namespace {
 
-std::string ReturnText(int64_t ret) {
-  return ret < 0 ? ErrnoName(static_cast<int>(-ret)) : absl::StrCat(ret);
-}
-
 std::string StandingText(const Standing& standing) {
   if (standing.stand != Stand::kTraceStop) return StandText(standing.stand);
   return absl::StrCat(StandText(standing.stand), " (",
@@ -206,8 +202,8 @@ void CompareCalls(size_t number, const SeenCall& host, const SeenCall& model,
                   std::vector<std::string>* differences) {
   const std::string call = absl::StrCat("call ", number + 1);
   if (host.ret != model.ret) {
-    differences->push_back(absl::StrCat(call, ": host ", ReturnText(host.ret),
-                                        ", model ", ReturnText(model.ret)));
+    differences->push_back(absl::StrCat(call, ": host ", ResultText(host.ret),
+                                        ", model ", ResultText(model.ret)));
   }
   for (const auto& [memory, theirs] : host.memory) {
     const auto ours = model.memory.find(memory);

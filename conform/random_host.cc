@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
@@ -19,6 +18,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,29 +29,18 @@
 #include "absl/strings/str_cat.h"
 #include "base/errno_names.h"
 #include "conform/host_machine.h"
+#include "conform/precedence.h"
 #include "import/proc_source.h"
 #include "import/read_file.h"
-
-#ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447
-#endif
+#include "mm/mmap.h"
+#include "sched/pid.h"
+#include "syscall/pidfd.h"
+#include "syscall/ptrace.h"
 
 namespace reapsim {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-
-// Values that older headers don't have.
-constexpr uint64_t kMadvPopulateRead = 22;
-constexpr uint64_t kMadvPopulateWrite = 23;
-constexpr uint32_t kMadvGuardInstall = 102;
-constexpr uint64_t kMapDroppable = 0x08;
-constexpr uint64_t kMapFixedNoreplace = 0x100000;
-constexpr uint64_t kMremapDontUnmap = 4;
-constexpr uint64_t kUffdUserModeOnly = 1;
-constexpr unsigned kPidfdThread = O_EXCL;
-constexpr int kPidfdSelfThread = -10000;
-constexpr int kPidfdSelfThreadGroup = -10001;
 
 // Mappings lie where nothing else is, so that a step that goes astray hits
 // nothing, and are the same from run to run.
@@ -65,49 +54,6 @@ constexpr uint64_t kGrownPages = 8;
 constexpr int kMaxTouches = 8;
 // Of what lies together, so much is read to see whether it stays the same.
 constexpr uint64_t kPagesLookedAt = 16;
-
-bool IsError(int64_t result) { return result < 0 && result >= -4095; }
-
-// A value or -errno, as the kernel says it.
-int64_t Raw(int64_t result) { return result == -1 ? -errno : result; }
-
-// Keeps tasks from running: they may run on one CPU only, which the harness,
-// more important than they are, does not leave. It must not sleep.
-class CpuKeeper {
- public:
-  ~CpuKeeper() {
-    if (!keeps_) return;
-    const sched_param normal = {.sched_priority = 0};
-    (void)sched_setscheduler(0, SCHED_OTHER, &normal);
-    (void)sched_setaffinity(0, sizeof mine_, &mine_);
-  }
-
-  absl::Status Keep(const std::vector<pid_t>& tasks) {
-    (void)sched_getaffinity(0, sizeof mine_, &mine_);
-    const int cpu = sched_getcpu();
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<size_t>(cpu), &one);
-    keeps_ = true;
-    const sched_param important = {.sched_priority = 1};
-    if (sched_setaffinity(0, sizeof one, &one) != 0 ||
-        sched_setscheduler(0, SCHED_FIFO, &important) != 0) {
-      return absl::PermissionDeniedError(
-          absl::StrCat("SCHED_FIFO: ", ErrnoName(errno)));
-    }
-    for (const pid_t task : tasks) {
-      if (sched_setaffinity(task, sizeof one, &one) != 0 && errno != ESRCH) {
-        return absl::InternalError(
-            absl::StrCat("sched_setaffinity: ", ErrnoName(errno)));
-      }
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  bool keeps_ = false;
-  cpu_set_t mine_;
-};
 
 // A number that the contents of private memory make: of the first pages of
 // each run of present ones.
@@ -258,12 +204,8 @@ class Victims : public RandomMachine {
         return task.Handle(sig);
       case StepKind::kIgnore:
         return task.Dispose(sig, reinterpret_cast<uint64_t>(SIG_IGN));
-      case StepKind::kBlock: {
-        const uint64_t set = uint64_t{1} << (sig - 1);
-        (void)task.Must(SYS_rt_sigprocmask, SIG_BLOCK,
-                        task.Bytes(&set, sizeof set), 0, sizeof set);
-        return;
-      }
+      case StepKind::kBlock:
+        return task.Block(sig);
       case StepKind::kSeize:
         return machine_.Seize(task);
       case StepKind::kKill:
@@ -287,12 +229,11 @@ class Victims : public RandomMachine {
   }
 
   void Pause() {
-    std::vector<pid_t> tids;
+    precedence_.emplace(machine_);
     for (const HostTask* task : tasks_) {
-      if (task != nullptr) tids.push_back(task->tid());
+      if (task == nullptr || machine_.State(*task) == '\0') continue;
+      PinToCpu(machine_, task->tid(), precedence_->cpu());
     }
-    const absl::Status status = keeper_.Keep(tids);
-    if (!status.ok()) machine_.Fail(status);
     times_ = Times();
   }
 
@@ -340,8 +281,7 @@ class Victims : public RandomMachine {
         info.si_pid == 0) {
       return {Stand::kTraceStop};
     }
-    constexpr int kEventExit = 6;
-    if (info.si_status >> 8 == kEventExit) return {Stand::kEventExit};
+    if (info.si_status >> 8 == PTRACE_EVENT_EXIT) return {Stand::kEventExit};
     return {Stand::kTraceStop, info.si_status};
   }
 
@@ -402,7 +342,7 @@ class Victims : public RandomMachine {
   // Without a fault from user mode, which could end the task.
   static void Touch(const RandomStep& step, const Part& part, HostTask& task) {
     const uint64_t advice =
-        step.what == 0 ? kMadvPopulateRead : kMadvPopulateWrite;
+        step.what == 0 ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
     if (step.stride <= 1) {
       (void)task.Syscall(SYS_madvise, part.address, part.bytes, advice);
       return;
@@ -429,15 +369,15 @@ class Victims : public RandomMachine {
         flags = 0;
         break;
       case RandomRemap::kDontUnmap:
-        flags |= kMremapDontUnmap;
+        flags |= MREMAP_DONTUNMAP;
         break;
     }
     (void)task.Syscall(SYS_mremap, part.address, part.bytes, bytes, flags, to);
   }
 
   void Userfault(const RandomStep& step, const Part& part, HostTask& task) {
-    const int64_t fd = task.Syscall(SYS_userfaultfd,
-                                    O_CLOEXEC | O_NONBLOCK | kUffdUserModeOnly);
+    const int64_t fd = task.Syscall(
+        SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
     if (IsError(fd)) return Lacks("userfaultfd", fd);
     // Once the last descriptor is closed the range is no longer registered:
     // the harness has one, too, lest an exit change the memory of a sharer.
@@ -473,7 +413,7 @@ class Victims : public RandomMachine {
   static int64_t Anonymous(HostTask& task, uint64_t address, uint64_t bytes,
                            uint64_t prot, uint64_t flags) {
     return task.Syscall(SYS_mmap, address, bytes, prot,
-                        MAP_ANONYMOUS | kMapFixedNoreplace | flags,
+                        MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | flags,
                         ~uint64_t{0});
   }
 
@@ -546,7 +486,7 @@ class Victims : public RandomMachine {
                        uint64_t prot, uint64_t flags, int64_t fd) {
     if (IsError(fd)) return fd;
     return task.Syscall(SYS_mmap, address, bytes, prot,
-                        flags | kMapFixedNoreplace, static_cast<uint64_t>(fd));
+                        flags | MAP_FIXED_NOREPLACE, static_cast<uint64_t>(fd));
   }
 
   static int64_t Memfd(HostTask& task, uint64_t address, uint64_t bytes,
@@ -663,21 +603,23 @@ class Victims : public RandomMachine {
       case RandomFd::kPidfd:
         return pidfds_[leader];
       case RandomFd::kThread:
-        return Opened(Raw(
-            syscall(SYS_pidfd_open, tasks_[step.task]->tid(), kPidfdThread)));
+        return Opened(KernelResult(
+            syscall(SYS_pidfd_open, tasks_[step.task]->tid(), PIDFD_THREAD)));
       case RandomFd::kClosed: {
-        const int64_t fd = Raw(open("/dev/null", O_RDONLY | O_CLOEXEC));
+        const int64_t fd =
+            KernelResult(open("/dev/null", O_RDONLY | O_CLOEXEC));
         (void)close(static_cast<int>(fd));
         return fd;
       }
       case RandomFd::kRegular:
-        return Opened(Raw(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
-      case RandomFd::kOPath:
         return Opened(
-            Raw(open(absl::StrCat("/proc/self/fd/", pidfds_[leader]).c_str(),
-                     O_PATH | O_CLOEXEC)));
+            KernelResult(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
+      case RandomFd::kOPath:
+        return Opened(KernelResult(
+            open(absl::StrCat("/proc/self/fd/", pidfds_[leader]).c_str(),
+                 O_PATH | O_CLOEXEC)));
       case RandomFd::kProcDir:
-        return Opened(Raw(
+        return Opened(KernelResult(
             open(ProcDir(leader).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
       default:
         return Number(step);
@@ -703,7 +645,7 @@ class Victims : public RandomMachine {
       case RandomFd::kPidfd:
         return pidfd(tasks_[leader]->tid(), 0);
       case RandomFd::kThread:
-        return pidfd(tasks_[step.task]->tid(), kPidfdThread);
+        return pidfd(tasks_[step.task]->tid(), PIDFD_THREAD);
       case RandomFd::kClosed: {
         const int64_t fd = open_path("/dev/zero", O_RDONLY);
         (void)caller.Syscall(SYS_close, static_cast<uint64_t>(fd));
@@ -730,17 +672,18 @@ class Victims : public RandomMachine {
   static int64_t Number(const RandomStep& step) {
     switch (static_cast<RandomFd>(step.what)) {
       case RandomFd::kSelfThread:
-        return kPidfdSelfThread;
+        return PIDFD_SELF_THREAD;
       case RandomFd::kSelfGroup:
-        return kPidfdSelfThreadGroup;
+        return PIDFD_SELF_THREAD_GROUP;
       default:
         return -1;
     }
   }
 
   HostMachine machine_;
-  // Ends first, so that the machine's tasks may run to their end.
-  CpuKeeper keeper_;
+  // Once no task may run any more. Ends first, so that they may run to their
+  // end.
+  std::optional<Precedence> precedence_;
   RandomMemories& memories_;
   HostLacks& lacks_;
   std::array<HostTask*, kMaxRandomTasks> tasks_{};

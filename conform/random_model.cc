@@ -17,16 +17,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "import/import_mm.h"
+#include "sched/pid.h"
 #include "syscall/kernel.h"
 #include "syscall/pidfd.h"
 #include "syscall/ptrace.h"
 
 namespace reapsim {
 namespace {
-
-// Numbers that stand for the calling task.
-constexpr int kPidfdSelfThread = -10000;
-constexpr int kPidfdSelfThreadGroup = -10001;
 
 class ModelMachine : public RandomMachine {
  public:
@@ -224,9 +221,9 @@ class ModelMachine : public RandomMachine {
         return user.open_proc_dir(tasks_[group.process(step.task)]->pid())
             .kernel();
       case RandomFd::kSelfThread:
-        return kPidfdSelfThread;
+        return PIDFD_SELF_THREAD;
       case RandomFd::kSelfGroup:
-        return kPidfdSelfThreadGroup;
+        return PIDFD_SELF_THREAD_GROUP;
       case RandomFd::kMinusOne:
         break;
     }

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/errno_names.h"
+#include "conform/host_machine.h"
 #include "conform/random_print.h"
 #include "conform/random_shrink.h"
 
@@ -17,10 +18,6 @@ namespace {
 constexpr size_t kMaxFindings = 3;
 constexpr int kShrinkTries = 400;
 constexpr uint64_t kProgressEvery = 20;
-
-bool IsLack(const absl::Status& status) {
-  return absl::IsUnimplemented(status) || absl::IsPermissionDenied(status);
-}
 
 class Runner {
  public:
@@ -69,8 +66,7 @@ class Runner {
     bool error = false;
     for (const SeenCall& call : host.calls) {
       error |= call.ret != 0;
-      ++tally_.returns[call.ret < 0 ? ErrnoName(static_cast<int>(-call.ret))
-                                    : absl::StrCat(call.ret)];
+      ++tally_.returns[ResultText(call.ret)];
     }
     tally_.with_errors += error ? 1 : 0;
   }
@@ -135,10 +131,6 @@ RandomMatch PlayBoth(const RandomVictim& victim, const RandomSides& sides,
 
 namespace {
 
-std::string Answer(int64_t ret) {
-  return ret < 0 ? ErrnoName(static_cast<int>(-ret)) : absl::StrCat(ret);
-}
-
 // Who stands where, if that is another place than before.
 std::string MovesText(const Standings& before, const Standings& after) {
   std::string text;
@@ -168,9 +160,10 @@ std::string MemoryText(int memory, const SeenMemory& seen) {
 
 std::string CallText(size_t number, const RandomMatch& match) {
   const SeenCall& host = match.host.calls[number];
-  std::string text = absl::StrCat("    host ", Answer(host.ret));
+  std::string text = absl::StrCat("    host ", ResultText(host.ret));
   if (number < match.model.calls.size()) {
-    absl::StrAppend(&text, ", model ", Answer(match.model.calls[number].ret));
+    absl::StrAppend(&text, ", model ",
+                    ResultText(match.model.calls[number].ret));
   }
   absl::StrAppend(&text, "\n");
   for (const auto& [memory, seen] : host.memory) {

@@ -13,17 +13,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/prng.h"
+#include "mm/mmap.h"
 
 namespace reapsim {
 namespace {
-
-// Values that older headers don't have.
-constexpr uint32_t kMadvCold = 20;
-constexpr uint32_t kMadvPageout = 21;
-constexpr uint32_t kMadvCollapse = 25;
-constexpr uint32_t kMadvGuardInstall = 102;
-constexpr uint32_t kMadvGuardRemove = 103;
-constexpr uint32_t kMlockOnFault = 1;
 
 constexpr uint16_t kHugePages = 512;
 
@@ -168,8 +161,8 @@ class Drawer {
                           {MADV_FREE, 6},
                           {kMadvGuardInstall, 5},
                           {kMadvGuardRemove, 2},
-                          {kMadvCold, 2},
-                          {kMadvPageout, 2},
+                          {MADV_COLD, 2},
+                          {MADV_PAGEOUT, 2},
                           {MADV_DONTFORK, 3},
                           {MADV_WIPEONFORK, 3},
                           {MADV_HUGEPAGE, 2},
@@ -186,7 +179,7 @@ class Drawer {
                           {PROT_READ | PROT_EXEC, 1}});
         break;
       case StepKind::kLock:
-        step.what = prng_.OneIn(2) ? kMlockOnFault : 0;
+        step.what = prng_.OneIn(2) ? MLOCK_ONFAULT : 0;
         break;
       case StepKind::kRemap:
         step.what = static_cast<uint32_t>(prng_.Below(4));
@@ -451,9 +444,9 @@ std::string AdviceText(uint32_t advice) {
       return "MADV_GUARD_INSTALL";
     case kMadvGuardRemove:
       return "MADV_GUARD_REMOVE";
-    case kMadvCold:
+    case MADV_COLD:
       return "MADV_COLD";
-    case kMadvPageout:
+    case MADV_PAGEOUT:
       return "MADV_PAGEOUT";
     case MADV_DONTFORK:
       return "MADV_DONTFORK";

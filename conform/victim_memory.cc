@@ -26,6 +26,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "import/proc_source.h"
+#include "mm/mmap.h"
 
 namespace reapsim {
 namespace {
@@ -38,8 +39,6 @@ constexpr uint64_t kNoFd = static_cast<uint64_t>(-1);
 // What newer kernels know, and our headers don't. Sources:
 // include/uapi/asm-generic/mman-common.h, include/uapi/linux/mman.h,
 // include/uapi/linux/userfaultfd.h, arch/x86/entry/syscalls/syscall_64.tbl.
-constexpr uint64_t kMapDroppable = 0x08;             // 6.11
-constexpr uint64_t kMadvGuardInstall = 102;          // 6.13
 constexpr long kMseal = 462;                         // 6.10
 constexpr uint64_t kUffdWpHugetlbfsShmem = 1 << 12;  // 5.19
 constexpr uint64_t kUffdWpUnpopulated = 1 << 13;     // 6.4
@@ -419,7 +418,6 @@ void ThpCollapsed(HostTask& task) {
   m.Advise(at, 512, MADV_NOHUGEPAGE);
   m.Write(at, 512, 2);
   m.Advise(at, 512, MADV_HUGEPAGE);
-  constexpr uint64_t kMadvCollapse = 25;  // 6.1
   (void)m.Must(SYS_madvise, at, kHuge, kMadvCollapse);
 }
 void HugetlbWithoutPool(HostTask& task) {
@@ -511,7 +509,6 @@ void MemfdReadOnly(HostTask& task) {
 }
 void MemfdCollapsed(HostTask& task) {
   Maker m(task);
-  constexpr uint64_t kMadvCollapse = 25;
   const uint64_t fd = m.Memfd(512);
   const uint64_t shared = m.Huge(1, MAP_SHARED, fd);
   m.Write(shared, 512);

@@ -86,6 +86,7 @@ int vm_munmap(uint64_t start, uint64_t length);
 int do_mprotect(uint64_t start, uint64_t length, uint64_t prot);
 // Advice that Debian's C library does not name.
 inline constexpr int kMadvDontneedLocked = 24;
+inline constexpr int kMadvCollapse = 25;
 inline constexpr int kMadvGuardInstall = 102;
 inline constexpr int kMadvGuardRemove = 103;
 // madvise(2): 0; -EINVAL (unaligned, unknown advice, not for this kind of
