@@ -58,6 +58,20 @@ bool RandomGroup::CanDo(const RandomStep& step) const {
   return CanHarness(step);
 }
 
+// SIGCONT makes all seized threads of a process stop for their tracer; which
+// thread takes the signal then depends on whether the first one was already
+// running when the rest of the kernel's kill() came to it. If all or none of
+// them are seized there is no choice.
+bool RandomGroup::IsPartlySeized(int process) const {
+  bool seized = false;
+  bool free = false;
+  for (int task = 0; task < kMaxRandomTasks; ++task) {
+    if (process_[task] != process || !standings_[task].alive()) continue;
+    (seized_[task] ? seized : free) = true;
+  }
+  return seized && free;
+}
+
 bool RandomGroup::CanHarness(const RandomStep& step) const {
   const Standing& standing = standings_[step.task];
   const bool parked = standing.stand == Stand::kParked;
@@ -67,6 +81,8 @@ bool RandomGroup::CanHarness(const RandomStep& step) const {
       return (parked || standing.stand == Stand::kVfork) &&
              !seized_[step.task] && !called_ && !paused_;
     case StepKind::kKill:
+      if (sig == SIGCONT && IsPartlySeized(process_[step.task])) return false;
+      [[fallthrough]];
     case StepKind::kTgkill:
       return !called_ || sig == SIGKILL;
     case StepKind::kCont:

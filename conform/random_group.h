@@ -50,7 +50,8 @@ class RandomGroup {
   RandomGroup();
 
   // Whether the step can be made now: whoever makes it is parked, whom it is
-  // done to is there. After the first call nothing is done any more that could
+  // done to is there, and what comes of it is not left to chance. After the
+  // first call nothing is done any more that could
   // change memory other than by the call or by an exit; after kPause, nothing
   // that needs a task to run.
   bool CanDo(const RandomStep& step) const;
@@ -71,6 +72,7 @@ class RandomGroup {
 
  private:
   bool CanHarness(const RandomStep& step) const;
+  bool IsPartlySeized(int process) const;
 
   Standings standings_{};
   std::array<uint8_t, kMaxRandomTasks> process_{};

@@ -90,6 +90,22 @@ TEST(RandomGroupTest, NobodyIsSeizedTwice) {
   EXPECT_FALSE(group.CanDo(Step(StepKind::kSeize)));
 }
 
+TEST(RandomGroupTest, WhoTakesSigcontIsNotLeftToChance) {
+  RandomGroup group;
+  const RandomStep cont = Step(StepKind::kKill, 0, SIGCONT);
+  group.Note(Makes(StepKind::kThread, 0, 1));
+  group.Note(Makes(StepKind::kCloneVm, 0, 2));
+  EXPECT_TRUE(group.CanDo(cont));
+  group.Note(Step(StepKind::kSeize, 0));
+  EXPECT_FALSE(group.CanDo(cont));
+  EXPECT_TRUE(group.CanDo(Step(StepKind::kKill, 0, SIGTERM)));
+  EXPECT_TRUE(group.CanDo(Step(StepKind::kTgkill, 0, SIGCONT)));
+  // Another process.
+  EXPECT_TRUE(group.CanDo(Step(StepKind::kKill, 2, SIGCONT)));
+  group.Note(Step(StepKind::kSeize, 1));
+  EXPECT_TRUE(group.CanDo(cont));
+}
+
 TEST(RandomGroupTest, AfterACallMemoryIsLeftAlone) {
   RandomGroup group;
   group.Note(kCall);
