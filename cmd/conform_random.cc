@@ -228,19 +228,14 @@ CommandResult RunConformRandom(const Arguments& args,
       environment.progress(absl::StrCat(done, " of ", all, " victims"));
     };
   }
-  std::string told;
-  if (wanted->only && !args.Has("json")) {
-    HostLacks lacks;
-    const RandomVictim victim =
-        DrawVictim(wanted->options.seed, wanted->options.first);
-    told =
-        absl::StrCat("\n", MatchText(victim, PlayBoth(victim, sides, &lacks)));
-  }
+  wanted->options.tells = wanted->only && !args.Has("json");
   const absl::StatusOr<RandomTally> tally = RunRandom(wanted->options, sides);
   if (environment.progress != nullptr) environment.progress("");
   if (!tally.ok()) return CommandResult::Fails(tally.status().message());
   CommandResult result = Report(*wanted, *tally, args.Has("json"));
-  if (result.exit_code != kExitUsage) result.out += told;
+  if (wanted->options.tells && result.exit_code != kExitUsage) {
+    absl::StrAppend(&result.out, "\n", tally->told);
+  }
   return result;
 }
 

@@ -39,6 +39,7 @@ class Runner {
   absl::Status PlayOne(uint64_t index) {
     const RandomVictim victim = DrawVictim(options_.seed, index);
     const RandomMatch match = PlayBoth(victim, sides_, &tally_.lacks);
+    if (options_.tells) tally_.told += MatchText(victim, match);
     if (IsLack(match.host.status)) {
       ++tally_.skipped[std::string(match.host.status.message())];
       return absl::OkStatus();

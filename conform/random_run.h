@@ -47,6 +47,7 @@ struct RandomOptions {
   uint64_t victims = 1;  // so many
   std::string host;      // as in PrintedVictim
   std::string version;
+  bool tells = false;  // RandomTally::told is asked for
   // Told now and then how many victims are done; may be null.
   std::function<void(uint64_t)> progress;
 };
@@ -73,6 +74,7 @@ struct RandomTally {
   // Victims that the host could not play, and why.
   std::map<std::string, uint64_t> skipped;
   HostLacks lacks;
+  std::string told;  // MatchText() of each victim
   // The first few; the rest is counted only.
   std::vector<RandomFinding> findings;
 };
