@@ -276,36 +276,41 @@ void split_huge_pmd_address(vm_area_struct* vma, uint64_t address) {
   }
 }
 
-bool map_huge_page(vm_area_struct* vma, uint64_t address,
-                   pfn_t head) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+namespace {
+
+// Puts an entry into the empty PMD of the address, with set(pmd, table), which
+// deposits the table. False if it is not empty, or if there is no table.
+template <class Set>
+bool MapHuge(vm_area_struct* vma, uint64_t address,
+             const Set& set) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   pte_t* pmd = pmd_alloc(vma->vm_mm, address);
   if (pmd == nullptr) return false;
   ptdesc* table = pgtable_alloc_one(vma->vm_mm, 1);
   if (table == nullptr) return false;
-  vma->anon_vma = true;
   spinlock_t* ptl = table_lock_of(pmd);
   spin_lock(ptl);
   const bool empty = pte_none(*pmd);
-  if (empty) map_anon_huge(vma, pmd, head, /*dirty=*/true, table);
+  if (empty) set(pmd, table);
   spin_unlock(ptl);
   if (!empty) pgtable_free(table);
   return empty;
 }
 
-bool map_huge_zero_page(vm_area_struct* vma,
-                        uint64_t address) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+}  // namespace
+
+bool map_huge_page(vm_area_struct* vma, uint64_t address, pfn_t head) {
+  return MapHuge(vma, address, [vma, head](pte_t* pmd, ptdesc* table) {
+    vma->anon_vma = true;
+    map_anon_huge(vma, pmd, head, /*dirty=*/true, table);
+  });
+}
+
+bool map_huge_zero_page(vm_area_struct* vma, uint64_t address) {
   const pfn_t zero = get_huge_zero_page();
-  pte_t* pmd = pmd_alloc(vma->vm_mm, address);
-  if (zero == kNoPfn || pmd == nullptr) return false;
-  ptdesc* table = pgtable_alloc_one(vma->vm_mm, 1);
-  if (table == nullptr) return false;
-  spinlock_t* ptl = table_lock_of(pmd);
-  spin_lock(ptl);
-  const bool empty = pte_none(*pmd);
-  if (empty) set_huge_zero_folio(vma, pmd, zero, table);
-  spin_unlock(ptl);
-  if (!empty) pgtable_free(table);
-  return empty;
+  if (zero == kNoPfn) return false;
+  return MapHuge(vma, address, [vma, zero](pte_t* pmd, ptdesc* table) {
+    set_huge_zero_folio(vma, pmd, zero, table);
+  });
 }
 
 }  // namespace reapsim
