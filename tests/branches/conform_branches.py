@@ -11,12 +11,10 @@ conform at least must disagree. Those that no run of v6.18 can tell are in
 conform_blind.txt, each with the reason. Needs root. See README.md.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -80,11 +78,13 @@ def shortened(names):
         " and %d more" % (len(names) - 3) if len(names) > 3 else "")
 
 
-def run(rows, blind, only, scratch):
+def run(rows, options, scratch):
+    """Plays all chosen rows; the number that are not as they should be."""
+    blind = read_blind()
     chosen = [(number, row) for number, row in enumerate(rows, start=1)
-              if row.function in FUNCTIONS and only in (None, row.id)]
+              if row.function in FUNCTIONS and options.only in (None, row.id)]
     if not chosen:
-        raise branch_rows.Error("no row '%s'" % only)
+        raise branch_rows.Error("no row '%s'" % options.only)
     unknown = set(blind) - {row.id for row in rows}
     if unknown:
         raise branch_rows.Error("conform_blind.txt: no row %s" %
@@ -114,27 +114,5 @@ def run(rows, blind, only, scratch):
     return bad
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--only", metavar="ID", help="only this row")
-    parser.add_argument("--scratch", metavar="DIR",
-                        help="build here, and keep it for the next time")
-    options = parser.parse_args()
-    scratch = options.scratch or tempfile.mkdtemp(prefix="reapsim-branches-")
-    os.makedirs(scratch, exist_ok=True)
-    try:
-        with open(os.path.join(drop_branches.HERE, "branches.txt"),
-                  encoding="utf-8") as file:
-            rows = branch_rows.parse(file.read())
-        return 1 if run(rows, read_blind(), options.only,
-                        os.path.abspath(scratch)) else 0
-    except branch_rows.Error as error:
-        print("conform_branches: %s" % error, file=sys.stderr)
-        return 2
-    finally:
-        if not options.scratch:
-            drop_branches.remove(scratch)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(drop_branches.main(__doc__, run))

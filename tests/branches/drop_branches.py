@@ -143,31 +143,34 @@ def run(rows, options, scratch):
 
 def remove(scratch):
     """Ends the copy's Bazel server, and removes everything."""
-    subprocess.run(
-        ("bazel", "--output_base=" + os.path.join(scratch, "output_base"),
-         "shutdown"),
-        cwd=os.path.join(scratch, "tree"), check=False,
-        stderr=subprocess.DEVNULL)
+    tree = os.path.join(scratch, "tree")
+    if os.path.isdir(tree):
+        subprocess.run(
+            ("bazel", "--output_base=" + os.path.join(scratch, "output_base"),
+             "shutdown"),
+            cwd=tree, check=False, stderr=subprocess.DEVNULL)
     # Bazel's outputs are read-only.
     subprocess.run(("chmod", "-R", "u+w", scratch), check=False)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(doc, play, add_options=lambda parser: None):
+    """Plays branches.txt: play(rows, options, scratch) is how many are bad."""
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
     parser.add_argument("--only", metavar="ID", help="only this row")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--scratch", metavar="DIR",
                         help="build here, and keep it for the next time")
+    add_options(parser)
     options = parser.parse_args()
     scratch = options.scratch or tempfile.mkdtemp(prefix="reapsim-branches-")
     os.makedirs(scratch, exist_ok=True)
     try:
         with open(os.path.join(HERE, "branches.txt"), encoding="utf-8") as file:
             rows = branch_rows.parse(file.read())
-        return 1 if run(rows, options, os.path.abspath(scratch)) else 0
+        return 1 if play(rows, options, os.path.abspath(scratch)) else 0
     except branch_rows.Error as error:
-        print("drop_branches: %s" % error, file=sys.stderr)
+        print("%s: %s" % (parser.prog.removesuffix(".py"), error),
+              file=sys.stderr)
         return 2
     finally:
         if not options.scratch:
@@ -175,4 +178,5 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, run, lambda parser: parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1)))
