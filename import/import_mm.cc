@@ -347,8 +347,7 @@ namespace {
 bool SwapOutObject(vm_area_struct* vma, const FilledRun& run) {
   MmState& state = mm_state();
   address_space* mapping = vma->vm_mapping;
-  const uint64_t first =
-      ((run.start - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+  const uint64_t first = linear_page_index(vma, run.start);
   for (uint64_t pgoff = first; pgoff < first + run.pages; ++pgoff) {
     uint64_t* entry = mapping->i_pages.At(&state.word_pool, pgoff);
     // Another mapping of the object may have it there already.

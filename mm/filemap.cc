@@ -78,28 +78,35 @@ void AddToPageCache(MmState& mm, address_space* mapping, uint64_t pgoff,
   if (mapping->kind == address_space::kShmem) p->flags |= PG_swapbacked;
 }
 
+pfn_t GetFilePage(address_space* mapping, uint64_t pgoff, bool* read) {
+  *read = false;
+  pfn_t pfn = CachedPage(mapping, pgoff);
+  if (pfn == kNoPfn) {
+    const pfn_t fresh = alloc_page();
+    if (fresh == kNoPfn) return kNoPfn;
+    // Somebody else may have read it while we waited for a frame.
+    pfn = CachedPage(mapping, pgoff);
+    if (pfn != kNoPfn) {
+      put_page(fresh);
+    } else {
+      MmState& mm = mm_state();
+      WritePageWord(mm, fresh, FileWord(mapping, pgoff));
+      AddToPageCache(mm, mapping, pgoff, fresh);
+      pfn = fresh;
+      *read = true;
+    }
+  }
+  get_page(pfn);
+  return pfn;
+}
+
 unsigned filemap_fault(vm_fault* vmf) {
   address_space* mapping = vmf->vma->vm_mapping;
   if (vmf->pgoff >= mapping->nr_pages) return VM_FAULT_SIGBUS;
-  vmf->page = CachedPage(mapping, vmf->pgoff);
-  unsigned ret = 0;
-  if (vmf->page == kNoPfn) {
-    const pfn_t read = alloc_page();
-    if (read == kNoPfn) return VM_FAULT_OOM;
-    // Somebody else may have read it while we waited for a frame.
-    vmf->page = CachedPage(mapping, vmf->pgoff);
-    if (vmf->page != kNoPfn) {
-      put_page(read);
-    } else {
-      MmState& mm = mm_state();
-      WritePageWord(mm, read, FileWord(mapping, vmf->pgoff));
-      AddToPageCache(mm, mapping, vmf->pgoff, read);
-      vmf->page = read;
-      ret = VM_FAULT_MAJOR;
-    }
-  }
-  get_page(vmf->page);
-  return ret;
+  bool read = false;
+  vmf->page = GetFilePage(mapping, vmf->pgoff, &read);
+  if (vmf->page == kNoPfn) return VM_FAULT_OOM;
+  return read ? VM_FAULT_MAJOR : 0;
 }
 
 unsigned filemap_map_pages(vm_fault* vmf, uint64_t start,

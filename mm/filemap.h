@@ -34,6 +34,10 @@ void mapping_put(address_space* mapping);
 // What a page of a file holds before anybody writes to it.
 uint64_t FileWord(const address_space* mapping, uint64_t pgoff);
 
+// The page of a file at an offset, within its size, with a reference; read in
+// if it has to be: *read. kNoPfn: no memory.
+pfn_t GetFilePage(address_space* mapping, uint64_t pgoff, bool* read);
+
 // The page at an offset if it is in the cache, or kNoPfn. Any side.
 pfn_t CachedPage(const address_space* mapping, uint64_t pgoff);
 // Puts a page into the cache, which takes over the caller's reference.

@@ -31,6 +31,7 @@
 #include "mm/swapfile.h"
 #include "mm/tlb.h"
 #include "mm/userfaultfd.h"
+#include "mm/vma.h"
 
 namespace reapsim {
 namespace {
@@ -1329,7 +1330,7 @@ unsigned __handle_mm_fault(vm_area_struct* vma, uint64_t address,
   vm_fault vmf;
   vmf.vma = vma;
   vmf.address = address & ~(PAGE_SIZE - 1);
-  vmf.pgoff = ((vmf.address - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+  vmf.pgoff = linear_page_index(vma, vmf.address);
   vmf.flags = flags;
   vmf.pmd = pmd_alloc(mm, address);
   if (vmf.pmd == nullptr) return VM_FAULT_OOM;

@@ -12,6 +12,7 @@
 #include "mm/page_alloc.h"
 #include "mm/rmap.h"
 #include "mm/tlb.h"
+#include "mm/vma.h"
 
 namespace reapsim {
 namespace {
@@ -110,8 +111,7 @@ bool move_to_new_folio(const Moving& m, pfn_t to) {
   pfn_to_page(state, to)->flags |= from->flags & kMoved;
   if (cached) {
     address_space* mapping = m.vma->vm_mapping;
-    const uint64_t pgoff =
-        ((m.address - m.vma->vm_start) >> PAGE_SHIFT) + m.vma->vm_pgoff;
+    const uint64_t pgoff = linear_page_index(m.vma, m.address);
     REAP_CHECK(CachedPage(mapping, pgoff) == m.from, "migrate: page cache");
     get_page(to);
     AddToPageCache(state, mapping, pgoff, to);

@@ -11,6 +11,7 @@
 #include "mm/pgtable.h"
 #include "mm/swapfile.h"
 #include "mm/tlb.h"
+#include "mm/vma.h"
 #include "sched/task.h"
 
 namespace reapsim {
@@ -128,8 +129,7 @@ bool Replace(vm_area_struct* vma, uint64_t address, pte_t* pte, PageoutTo to) {
       // The object has it now; the process has nothing, or a marker.
       *pte = wp ? make_pte_marker(PTE_MARKER_UFFD_WP) : 0;
       add_mm_counter(mm, MM_SHMEMPAGES, -1);
-      const uint64_t pgoff =
-          ((address - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+      const uint64_t pgoff = linear_page_index(vma, address);
       *vma->vm_mapping->i_pages.At(&mm_state().word_pool, pgoff) =
           swp_entry(SwpType::kSwap, slot);
       pfn_to_page(mm_state(), pfn)->flags &= static_cast<uint16_t>(~PG_cache);

@@ -290,8 +290,7 @@ pfn_t NewShmemPage(vm_area_struct* vma, uint64_t address, uint64_t word,
                    int* error) {
   MmState& state = mm_state();
   address_space* mapping = vma->vm_mapping;
-  const uint64_t pgoff =
-      ((address - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+  const uint64_t pgoff = linear_page_index(vma, address);
   *error = -EFAULT;
   if (pgoff >= mapping->nr_pages) return kNoPfn;
   *error = -ENOMEM;

@@ -35,6 +35,12 @@ inline uint64_t vma_pages(const vm_area_struct* vma) {
   return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
 }
 
+// Which page of the mapped object lies at the address. Source:
+// include/linux/pagemap.h.
+inline uint64_t linear_page_index(const vm_area_struct* vma, uint64_t address) {
+  return ((address - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+}
+
 // One past the highest address that user space may map (TASK_SIZE_MAX: the
 // last page below the hole stays free).
 inline uint64_t TaskSize(const MmState& mm) {

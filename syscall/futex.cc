@@ -11,6 +11,7 @@
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/pgtable.h"
+#include "mm/vma.h"
 #include "sched/pid.h"
 #include "syscall/syscall_state.h"
 
@@ -38,9 +39,7 @@ int get_futex_key(uint64_t uaddr, futex_key* key) {
         pte_special(*entry) ||
         (pfn_to_page(mm_state(), pte_pfn(*entry))->flags & PG_anon) != 0;
     *key = anon ? futex_key{mm, uaddr}
-                : futex_key{
-                      vma->vm_mapping,
-                      ((uaddr - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff};
+                : futex_key{vma->vm_mapping, linear_page_index(vma, uaddr)};
     error = 0;
   }
   mmap_read_unlock(mm);

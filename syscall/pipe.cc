@@ -118,27 +118,6 @@ int64_t pipe_read(pipe_inode_info* pipe, uint64_t addr, uint64_t pages) {
   return ret;
 }
 
-// The page of a file at an offset, read in or made if need be, with a
-// reference; kNoPfn: no memory.
-pfn_t FilePage(address_space* mapping, uint64_t pgoff) {
-  pfn_t pfn = CachedPage(mapping, pgoff);
-  if (pfn == kNoPfn) {
-    const pfn_t fresh = alloc_page();
-    if (fresh == kNoPfn) return kNoPfn;
-    // Somebody else may have been faster while we waited for a frame.
-    pfn = CachedPage(mapping, pgoff);
-    if (pfn != kNoPfn) {
-      put_page(fresh);
-    } else {
-      pfn = fresh;
-      WritePageWord(mm_state(), pfn, FileWord(mapping, pgoff));
-      AddToPageCache(mm_state(), mapping, pgoff, pfn);
-    }
-  }
-  get_page(pfn);
-  return pfn;
-}
-
 // One page of a file from or to user memory. 0 or a negative errno.
 int CopyFilePage(address_space* mapping, uint64_t pgoff, uint64_t uaddr,
                  bool write) {
@@ -149,7 +128,8 @@ int CopyFilePage(address_space* mapping, uint64_t pgoff, uint64_t uaddr,
     return -EFAULT;
   }
   if (write && fatal_signal_pending(current())) return -EINTR;
-  const pfn_t pfn = FilePage(mapping, pgoff);
+  bool read = false;
+  const pfn_t pfn = GetFilePage(mapping, pgoff, &read);
   if (pfn == kNoPfn) return -ENOMEM;
   int error = 0;
   if (write) {
