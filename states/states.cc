@@ -5,12 +5,10 @@
 
 #include <cerrno>
 
-#include "mm/kthread.h"
 #include "mm/mmap.h"
 #include "syscall/coredump.h"
 #include "syscall/fork.h"
 #include "syscall/pidfd.h"
-#include "syscall/syscall_state.h"
 
 namespace reapsim {
 namespace {
@@ -144,30 +142,9 @@ void ZombieThreads(Scene& s) {
 }
 void KernelThread(Scene& s) { s.Call(s.Open(s.k().oom_reaper())); }
 
-// A kernel thread that borrows the victim's memory for good.
-void Borrow(void* arg) {
-  auto* mm = static_cast<mm_struct*>(arg);
-  // Its owner, a driver, holds a user of the mm for as long as it works.
-  mmget(mm);
-  kthread_use_mm(mm);
-  const SyscallState* world = &Here<SyscallState>();
-  WaitUntil(Point::kDriverWait, Access::kRead, 0,
-            [world] { return !world->driver_blocked; });
-  kthread_unuse_mm(mm);
-  mmput(mm);
-}
-Task& Borrower(Scene& s) {
-  s.k().BlockDriver(true);
-  task_struct* thread =
-      MakeKernelThread(&s.k().sched(), Borrow, s.victim().raw()->mm, "vhost");
-  Task& task = s.k().TaskOf(thread->pid);
-  s.Run(task);
-  return task;
-}
-void KthreadBorrower(Scene& s) {
-  Task& borrower = Borrower(s);
-  s.Call(s.Open(borrower));
-}
+// A kernel thread borrows the victim's memory for good.
+Task& Borrower(Scene& s) { return s.k().LendMm(s.victim()); }
+void KthreadBorrower(Scene& s) { s.Call(s.Open(Borrower(s))); }
 void KthreadBorrowsKilled(Scene& s) {
   (void)Borrower(s);
   s.Kill(s.victim());
