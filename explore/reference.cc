@@ -1,0 +1,559 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "explore/reference.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+
+namespace reapsim {
+namespace {
+
+constexpr int kFree = -1;
+
+// A whole state of a program; compared by value, member by member.
+struct State {
+  struct RwLock {
+    int writer = kFree;
+    uint32_t readers = 0;  // one bit for each task
+    auto operator<=>(const RwLock&) const = default;
+  };
+  struct Task {
+    size_t at = 0;  // the next instruction, always a visible one
+    int registers[kToyRegisters] = {};
+    auto operator<=>(const Task&) const = default;
+  };
+  std::vector<int> words;
+  std::vector<int> cells;
+  std::vector<int> locks;  // who holds it
+  std::vector<RwLock> rw_locks;
+  std::vector<Task> tasks;
+
+  auto operator<=>(const State&) const = default;
+};
+
+State StartOf(const ToyProgram& program) {
+  return {.words = program.words,
+          .cells = std::vector<int>(program.cells),
+          .locks = std::vector<int>(program.locks, kFree),
+          .rw_locks = std::vector<State::RwLock>(program.rw_locks),
+          .tasks = std::vector<State::Task>(program.tasks.size())};
+}
+
+bool IsDone(const ToyProgram& program, const State& state, int task) {
+  return state.tasks[task].at == program.tasks[task].size();
+}
+
+bool CanStep(const ToyProgram& program, const State& state, int task) {
+  if (IsDone(program, state, task)) return false;
+  const Instruction& i = program.tasks[task][state.tasks[task].at];
+  switch (i.what) {
+    case Do::kAwait:
+      return Holds(state.words[i.object], i.compare, i.value);
+    case Do::kLock:
+      return state.locks[i.object] == kFree;
+    case Do::kDownRead:
+      return state.rw_locks[i.object].writer == kFree;
+    case Do::kDownWrite:
+      return state.rw_locks[i.object].writer == kFree &&
+             state.rw_locks[i.object].readers == 0;
+    default:
+      return true;
+  }
+}
+
+Trouble NotHeld() { return {VerdictKind::kInvariantBroken, kToyNotHeld}; }
+
+std::optional<Trouble> DoLockOperation(State& state, int task,
+                                       const Instruction& i) {
+  switch (i.what) {
+    case Do::kLock:
+      state.locks[i.object] = task;
+      break;
+    case Do::kTryLock: {
+      const bool free = state.locks[i.object] == kFree;
+      if (free) state.locks[i.object] = task;
+      state.tasks[task].registers[i.reg] = free ? 1 : 0;
+      break;
+    }
+    case Do::kUnlock:
+      if (state.locks[i.object] != task) return NotHeld();
+      state.locks[i.object] = kFree;
+      break;
+    case Do::kDownRead:
+      state.rw_locks[i.object].readers |= 1u << task;
+      break;
+    case Do::kUpRead:
+      if ((state.rw_locks[i.object].readers >> task & 1) == 0) return NotHeld();
+      state.rw_locks[i.object].readers &= ~(1u << task);
+      break;
+    case Do::kDownWrite:
+      state.rw_locks[i.object].writer = task;
+      break;
+    case Do::kUpWrite:
+      if (state.rw_locks[i.object].writer != task) return NotHeld();
+      state.rw_locks[i.object].writer = kFree;
+      break;
+    default:
+      REAP_CHECK(false, "reference: not an operation on a lock");
+  }
+  return std::nullopt;
+}
+
+std::optional<Trouble> DoVisible(State& state, int task, const Instruction& i) {
+  if (i.what >= Do::kLock) return DoLockOperation(state, task, i);
+  int& word = state.words[i.object];
+  int& reg = state.tasks[task].registers[i.reg];
+  switch (i.what) {
+    case Do::kLoad:
+      reg = word;
+      break;
+    case Do::kStore:
+      word = i.value;
+      break;
+    case Do::kStoreReg:
+      word = reg + i.value;
+      break;
+    case Do::kAdd:
+      reg = std::exchange(word, word + i.value);
+      break;
+    case Do::kOr:
+      reg = std::exchange(word, word | i.value);
+      break;
+    case Do::kExchange:
+      reg = std::exchange(word, i.value);
+      break;
+    default:  // kAwait
+      break;
+  }
+  return std::nullopt;
+}
+
+// Local instructions, up to the next visible one.
+std::optional<Trouble> DoLocals(const ToyProgram& program, State& state,
+                                int task) {
+  State::Task& self = state.tasks[task];
+  while (!IsDone(program, state, task)) {
+    const Instruction& i = program.tasks[task][self.at];
+    if (IsVisible(i.what)) return std::nullopt;
+    self.at++;
+    int& reg = self.registers[i.reg];
+    switch (i.what) {
+      case Do::kReadCell:
+        reg = state.cells[i.object];
+        break;
+      case Do::kWriteCell:
+        state.cells[i.object] = reg + i.value;
+        break;
+      case Do::kSet:
+        reg = i.value;
+        break;
+      case Do::kJump:
+        self.at = i.target;
+        break;
+      case Do::kJumpIf:
+        if (Holds(reg, i.compare, i.value)) self.at = i.target;
+        break;
+      default:  // kCheck
+        if (!Holds(reg, i.compare, i.value)) {
+          return Trouble{VerdictKind::kWrongResult, kToyWrongResult};
+        }
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Trouble> BrokenInvariant(const ToyProgram& program,
+                                       const State& state) {
+  for (size_t i = 0; i < program.invariants.size(); ++i) {
+    const ToyInvariant& invariant = program.invariants[i];
+    if (state.words[invariant.left] + state.words[invariant.right] >
+        invariant.limit) {
+      return Trouble{VerdictKind::kInvariantBroken,
+                     ToyInvariantText(static_cast<int>(i))};
+    }
+  }
+  return std::nullopt;
+}
+
+// One step of a task that can make one.
+std::optional<Trouble> Step(const ToyProgram& program, State& state, int task) {
+  const Instruction& i = program.tasks[task][state.tasks[task].at++];
+  std::optional<Trouble> trouble = DoVisible(state, task, i);
+  if (!trouble) trouble = DoLocals(program, state, task);
+  if (!trouble) trouble = BrokenInvariant(program, state);
+  return trouble;
+}
+
+std::vector<int> WhoCanStep(const ToyProgram& program, const State& state) {
+  std::vector<int> tasks;
+  for (int t = 0; t < static_cast<int>(state.tasks.size()); ++t) {
+    if (CanStep(program, state, t)) tasks.push_back(t);
+  }
+  return tasks;
+}
+
+// Of a state in which nobody can step: a deadlock, a leak, or nothing.
+std::optional<Trouble> TroubleAtEnd(const ToyProgram& program,
+                                    const State& state) {
+  std::string stuck;
+  for (int t = 0; t < static_cast<int>(state.tasks.size()); ++t) {
+    if (IsDone(program, state, t)) continue;
+    absl::StrAppend(&stuck, stuck.empty() ? "" : " ", t);
+  }
+  if (!stuck.empty()) return Trouble{VerdictKind::kDeadlock, stuck};
+  const bool leaked =
+      std::any_of(state.locks.begin(), state.locks.end(),
+                  [](int holder) { return holder != kFree; }) ||
+      std::any_of(state.rw_locks.begin(), state.rw_locks.end(),
+                  [](const State::RwLock& lock) {
+                    return lock.writer != kFree || lock.readers != 0;
+                  });
+  if (leaked) return Trouble{VerdictKind::kLeak, kToyLeak};
+  return std::nullopt;
+}
+
+std::string EndOf(const State& state) {
+  ToyEnd end{.registers = {}, .words = state.words, .cells = state.cells};
+  for (const State::Task& task : state.tasks) {
+    end.registers.emplace_back(std::begin(task.registers),
+                               std::end(task.registers));
+  }
+  return ToString(end);
+}
+
+bool Preempts(const ToyProgram& program, const State& state, int last,
+              int next) {
+  return last >= 0 && last != next && CanStep(program, state, last);
+}
+
+template <class Key>
+void KeepLeast(std::map<Key, int>& map, const Key& key, int preemptions) {
+  const auto [it, is_new] = map.emplace(key, preemptions);
+  if (!is_new) it->second = std::min(it->second, preemptions);
+}
+
+// All continuations of one state, each on its own copy.
+class Walk {
+ public:
+  Walk(const ToyProgram& program, uint64_t max_executions)
+      : program_(program), max_executions_(max_executions) {}
+
+  void From(const State& state, int last, int preemptions) {
+    const std::vector<int> tasks = WhoCanStep(program_, state);
+    if (tasks.empty()) {
+      End(TroubleAtEnd(program_, state), state, preemptions);
+      return;
+    }
+    for (const int task : tasks) {
+      if (!result_.finished) return;
+      const int so_far =
+          preemptions + (Preempts(program_, state, last, task) ? 1 : 0);
+      State next = state;
+      result_.transitions++;
+      const std::optional<Trouble> trouble = Step(program_, next, task);
+      if (trouble) {
+        End(trouble, next, so_far);
+      } else {
+        From(next, task, so_far);
+      }
+    }
+  }
+
+  ReferenceResult TakeResult() { return std::move(result_); }
+
+ private:
+  void End(const std::optional<Trouble>& trouble, const State& state,
+           int preemptions) {
+    if (result_.executions == max_executions_) {
+      result_.finished = false;
+      return;
+    }
+    result_.executions++;
+    if (trouble) {
+      KeepLeast(result_.troubles, *trouble, preemptions);
+    } else {
+      KeepLeast(result_.ends, EndOf(state), preemptions);
+    }
+  }
+
+  const ToyProgram& program_;
+  const uint64_t max_executions_;
+  ReferenceResult result_;
+};
+
+}  // namespace
+
+std::string ToString(const Trouble& trouble) {
+  return absl::StrCat(VerdictName(trouble.kind), ": ", trouble.what);
+}
+
+ReferenceResult AllSchedules(const ToyProgram& program,
+                             uint64_t max_executions) {
+  REAP_CHECK_EQ(ProblemOf(program), "", "reference: program");
+  Walk walk(program, max_executions);
+  walk.From(StartOf(program), kFree, 0);
+  return walk.TakeResult();
+}
+
+// ---------------------------------------------------------------------------
+
+struct Reference::Graph {
+  struct Edge {
+    int task;
+    int to;
+  };
+  struct Node {
+    const State* state;  // a key of `numbers`
+    std::vector<int> can_step;
+    std::vector<Edge> edges;
+    std::optional<Trouble> trouble;
+    bool has_good_end = false;  // some continuation ends without trouble
+  };
+
+  // The number of a state; found later, larger.
+  std::map<State, int> numbers;
+  std::vector<Node> nodes;
+  // Troubles of steps: the state after it need not be new, so that a state
+  // and the trouble of the step into it are kept apart.
+  std::map<std::pair<int, int>, Trouble> step_troubles;  // (from, task)
+
+  int NumberOf(const State& state) {
+    const auto [it, is_new] =
+        numbers.emplace(state, static_cast<int>(nodes.size()));
+    if (is_new) nodes.push_back({.state = &it->first});
+    return it->second;
+  }
+
+  void Build(const ToyProgram& program, uint64_t max_states,
+             ReferenceResult* result);
+  void FindGoodEnds();
+  void CountPreemptions(const ToyProgram& program, ReferenceResult* result);
+  void FindLivelocks(const ToyProgram& program, ReferenceResult* result) const;
+  std::vector<int> Components() const;
+};
+
+void Reference::Graph::Build(const ToyProgram& program, uint64_t max_states,
+                             ReferenceResult* result) {
+  NumberOf(StartOf(program));
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    if (nodes.size() > max_states) {
+      result->finished = false;
+      return;
+    }
+    const State& state = *nodes[n].state;
+    nodes[n].can_step = WhoCanStep(program, state);
+    if (nodes[n].can_step.empty()) {
+      nodes[n].trouble = TroubleAtEnd(program, state);
+      nodes[n].has_good_end = !nodes[n].trouble;
+    }
+    for (const int task : nodes[n].can_step) {
+      State next = state;
+      result->transitions++;
+      if (auto trouble = Step(program, next, task)) {
+        step_troubles.emplace(std::pair(static_cast<int>(n), task),
+                              std::move(*trouble));
+      } else {
+        const int to = NumberOf(next);
+        nodes[n].edges.push_back({task, to});
+      }
+    }
+  }
+  result->states = nodes.size();
+}
+
+// Against the edges, from the good ends.
+void Reference::Graph::FindGoodEnds() {
+  std::vector<std::vector<int>> backwards(nodes.size());
+  std::deque<int> todo;
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    for (const Edge& edge : nodes[n].edges) {
+      backwards[edge.to].push_back(static_cast<int>(n));
+    }
+    if (nodes[n].has_good_end) todo.push_back(static_cast<int>(n));
+  }
+  while (!todo.empty()) {
+    const int n = todo.front();
+    todo.pop_front();
+    for (const int from : backwards[n]) {
+      if (std::exchange(nodes[from].has_good_end, true)) continue;
+      todo.push_back(from);
+    }
+  }
+}
+
+// Breadth-first over (state, who stepped last), cheapest first: a step costs 1
+// if it preempts, else 0.
+void Reference::Graph::CountPreemptions(const ToyProgram& program,
+                                        ReferenceResult* result) {
+  const int tasks = static_cast<int>(program.tasks.size());
+  const auto place = [tasks](int node, int last) {
+    return static_cast<size_t>(node) * (tasks + 1) + (last + 1);
+  };
+  std::vector<int> cost(nodes.size() * (tasks + 1), -1);
+  struct Item {
+    int node;
+    int last;
+    int cost;
+  };
+  std::deque<Item> todo{{0, kFree, 0}};
+  while (!todo.empty()) {
+    const Item item = todo.front();
+    todo.pop_front();
+    int& known = cost[place(item.node, item.last)];
+    if (known >= 0) continue;
+    known = item.cost;
+    const Node& node = nodes[item.node];
+    if (node.can_step.empty()) {
+      if (node.trouble) {
+        KeepLeast(result->troubles, *node.trouble, item.cost);
+      } else {
+        KeepLeast(result->ends, EndOf(*node.state), item.cost);
+      }
+    }
+    const auto cost_of = [&](int task) {
+      return item.cost +
+             (Preempts(program, *node.state, item.last, task) ? 1 : 0);
+    };
+    for (const int task : node.can_step) {
+      const auto trouble = step_troubles.find({item.node, task});
+      if (trouble == step_troubles.end()) continue;
+      KeepLeast(result->troubles, trouble->second, cost_of(task));
+    }
+    for (const Edge& edge : node.edges) {
+      const int next = cost_of(edge.task);
+      if (next == item.cost) {
+        todo.push_front({edge.to, edge.task, next});
+      } else {
+        todo.push_back({edge.to, edge.task, next});
+      }
+    }
+  }
+}
+
+// Tarjan's strongly connected components, with a stack of our own: the number
+// of each node's component.
+std::vector<int> Reference::Graph::Components() const {
+  const int count = static_cast<int>(nodes.size());
+  std::vector<int> component(count, -1);
+  std::vector<int> index(count, -1);
+  std::vector<int> low(count, 0);
+  std::vector<int> open;                             // not yet in a component
+  std::vector<std::pair<int, size_t>> path{{0, 0}};  // (node, edges looked at)
+  int visited = 0;
+  int components = 0;
+  while (!path.empty()) {
+    auto& [node, next_edge] = path.back();
+    if (index[node] < 0) {
+      index[node] = low[node] = visited++;
+      open.push_back(node);
+    }
+    if (next_edge < nodes[node].edges.size()) {
+      const int to = nodes[node].edges[next_edge++].to;
+      if (index[to] < 0) {
+        path.emplace_back(to, 0);
+      } else if (component[to] < 0) {
+        low[node] = std::min(low[node], index[to]);
+      }
+      continue;
+    }
+    const int done = node;
+    if (low[done] == index[done]) {
+      for (int member = -1; member != done;) {
+        member = open.back();
+        open.pop_back();
+        component[member] = components;
+      }
+      components++;
+    }
+    path.pop_back();
+    if (!path.empty()) {
+      int& above = low[path.back().first];
+      above = std::min(above, low[done]);
+    }
+  }
+  return component;
+}
+
+// A livelock is a way to go round for ever that is fair: each task either
+// makes steps or is, time and again, unable to. One component's states can all
+// be visited on one round, so that what some of its states offer, the round
+// does.
+void Reference::Graph::FindLivelocks(const ToyProgram& program,
+                                     ReferenceResult* result) const {
+  const std::vector<int> component = Components();
+  const int tasks = static_cast<int>(program.tasks.size());
+  struct Facts {
+    uint32_t steps = 0;     // tasks that make a step within the component
+    uint32_t disabled = 0;  // tasks that some state holds back
+  };
+  std::vector<Facts> facts(nodes.size());
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    Facts& of = facts[component[n]];
+    for (const Edge& edge : nodes[n].edges) {
+      if (component[edge.to] == component[n]) of.steps |= 1u << edge.task;
+    }
+    uint32_t can_step = 0;
+    for (const int task : nodes[n].can_step) can_step |= 1u << task;
+    of.disabled |= ~can_step;
+  }
+  const uint32_t everyone = (1u << tasks) - 1;
+  for (const Facts& of : facts) {
+    if (of.steps == 0 || ((of.steps | of.disabled) & everyone) != everyone) {
+      continue;
+    }
+    std::string who;
+    for (int t = 0; t < tasks; ++t) {
+      if ((of.steps >> t & 1) == 0) continue;
+      absl::StrAppend(&who, who.empty() ? "" : " ", t);
+    }
+    result->troubles.emplace(Trouble{VerdictKind::kLivelock, who}, 0);
+  }
+}
+
+Reference::Reference(const ToyProgram& program, uint64_t max_states)
+    : program_(program), graph_(std::make_unique<Graph>()) {
+  REAP_CHECK_EQ(ProblemOf(program), "", "reference: program");
+  graph_->Build(program, max_states, &result_);
+  if (!result_.finished) return;
+  graph_->FindGoodEnds();
+  graph_->CountPreemptions(program, &result_);
+  graph_->FindLivelocks(program, &result_);
+}
+
+Reference::~Reference() = default;
+
+Reference::Run Reference::Follow(const std::vector<int>& schedule) const {
+  Run run;
+  State state = StartOf(program_);
+  std::vector<State> passed;
+  int last = kFree;
+  for (size_t i = 0; i < schedule.size(); ++i) {
+    const int task = schedule[i];
+    if (run.trouble || !CanStep(program_, state, task)) {
+      run.impossible = absl::StrCat("P", task, " can't make step ", i);
+      return run;
+    }
+    if (Preempts(program_, state, last, task)) run.preemptions++;
+    passed.push_back(state);
+    run.trouble = Step(program_, state, task);
+    last = task;
+    const auto it = graph_->numbers.find(state);
+    const bool good = !run.trouble && it != graph_->numbers.end() &&
+                      graph_->nodes[it->second].has_good_end;
+    if (!good && !run.doomed_by) run.doomed_by = i;
+  }
+  run.closes_a_cycle =
+      std::find(passed.begin(), passed.end(), state) != passed.end();
+  if (!run.trouble && WhoCanStep(program_, state).empty()) {
+    run.trouble = TroubleAtEnd(program_, state);
+    if (!run.trouble) run.end = EndOf(state);
+  }
+  return run;
+}
+
+}  // namespace reapsim
