@@ -81,12 +81,26 @@ absl::string_view Value(const Differences& differences) {
 
 template <auto kMember>
 constexpr DifferenceField Field(absl::string_view name) {
-  return {.name = name, .value = &Value<kMember>, .decides_call = false};
+  return {.name = name,
+          .value = &Value<kMember>,
+          .decides_call = false,
+          .modelled = true};
 }
 
 template <auto kMember>
 constexpr DifferenceField CallField(absl::string_view name) {
-  return {.name = name, .value = &Value<kMember>, .decides_call = true};
+  return {.name = name,
+          .value = &Value<kMember>,
+          .decides_call = true,
+          .modelled = true};
+}
+
+template <auto kMember>
+constexpr DifferenceField TabledField(absl::string_view name) {
+  return {.name = name,
+          .value = &Value<kMember>,
+          .decides_call = false,
+          .modelled = false};
 }
 
 constexpr DifferenceField kFields[] = {
@@ -110,7 +124,7 @@ constexpr DifferenceField kFields[] = {
     CallField<&D::exit_mmap_protocol>("exit_mmap_protocol"),
     Field<&D::has_mmf_oom_victim>("has_mmf_oom_victim"),
     Field<&D::uses_maple_tree>("uses_maple_tree"),
-    Field<&D::locks_hugetlb_around_exit_unmap>(
+    TabledField<&D::locks_hugetlb_around_exit_unmap>(
         "locks_hugetlb_around_exit_unmap"),
     Field<&D::failed_dup_mmap_leaves_marker>("failed_dup_mmap_leaves_marker"),
     Field<&D::failed_dup_mmap_hides_mm>("failed_dup_mmap_hides_mm"),
@@ -134,23 +148,24 @@ constexpr DifferenceField kFields[] = {
     Field<&D::zap_checks_resched_on_none>("zap_checks_resched_on_none"),
     Field<&D::delays_rmap>("delays_rmap"),
     Field<&D::pte_map_may_fail>("pte_map_may_fail"),
-    Field<&D::retracts_tables_under_read_lock>(
+    TabledField<&D::retracts_tables_under_read_lock>(
         "retracts_tables_under_read_lock"),
-    Field<&D::madvise_reclaims_empty_tables>("madvise_reclaims_empty_tables"),
+    TabledField<&D::madvise_reclaims_empty_tables>(
+        "madvise_reclaims_empty_tables"),
     Field<&D::rss_percpu>("rss_percpu"),
     Field<&D::per_vma_lock>("per_vma_lock"),
     Field<&D::stack_grows_under_write_lock>("stack_grows_under_write_lock"),
     Field<&D::madvise_locks_vma>("madvise_locks_vma"),
-    Field<&D::use_pf_oom_killer>("use_pf_oom_killer"),
+    TabledField<&D::use_pf_oom_killer>("use_pf_oom_killer"),
     Field<&D::oom_ignores_zero_gfp_mask>("oom_ignores_zero_gfp_mask"),
     Field<&D::oom_reaper_delayed>("oom_reaper_delayed"),
     Field<&D::mark_victim_has_fields>("mark_victim_has_fields"),
     Field<&D::exact_rss_sums>("exact_rss_sums"),
     Field<&D::thaws_whole_process>("thaws_whole_process"),
     Field<&D::freezer_has_frozen_state>("freezer_has_frozen_state"),
-    Field<&D::reclaim_skips_reaped_mm>("reclaim_skips_reaped_mm"),
-    Field<&D::swapoff_skips_unstable>("swapoff_skips_unstable"),
-    Field<&D::memcg_fails_charges_of_reaped_victim>(
+    TabledField<&D::reclaim_skips_reaped_mm>("reclaim_skips_reaped_mm"),
+    TabledField<&D::swapoff_skips_unstable>("swapoff_skips_unstable"),
+    TabledField<&D::memcg_fails_charges_of_reaped_victim>(
         "memcg_fails_charges_of_reaped_victim"),
 };
 // Each field is one byte, so this says that none is missing from the list.
@@ -772,12 +787,9 @@ std::string Shown(const ResolvedVersion& resolved) {
   return absl::StrCat(version, " (from \"", resolved.requested, "\")");
 }
 
-std::string Note(const ResolvedVersion& resolved, absl::string_view suffix) {
-  std::string note = absl::StrCat("kernel ", Shown(resolved));
-  if (ToString(resolved.version) != resolved.supported) {
-    absl::StrAppend(&note, ": ", resolved.supported, " is used; ",
-                    Comparison(resolved));
-  }
+// What the note says of what the table can't know.
+std::string Unknown(const ResolvedVersion& resolved, absl::string_view suffix) {
+  std::string note;
   if (!suffix.empty() || resolved.version.stable > 0) {
     absl::StrAppend(
         &note, "; what distributions and stable releases changed is not known");
@@ -790,6 +802,60 @@ std::string Note(const ResolvedVersion& resolved, absl::string_view suffix) {
   }
   return note;
 }
+
+std::string Note(const ResolvedVersion& resolved, absl::string_view suffix) {
+  std::string note = absl::StrCat("kernel ", Shown(resolved));
+  if (ToString(resolved.version) != resolved.supported) {
+    absl::StrAppend(&note, ": ", resolved.supported, " is used; ",
+                    Comparison(resolved));
+  }
+  return note + Unknown(resolved, suffix);
+}
+
+// The fields that a version sets and no modelled code asks for.
+std::vector<std::string> NotModelled(const Differences& differences) {
+  std::vector<std::string> names;
+  for (const DifferenceField& field : kFields) {
+    if (!field.modelled && field.value(differences) != field.value({})) {
+      names.emplace_back(field.name);
+    }
+  }
+  return names;
+}
+
+constexpr Epoch kEpochs[] = {
+    {.name = "E0",
+     .version = "v5.15-rc1",
+     .what = "the first form: exit_mmap() takes no lock"},
+    {.name = "E1",
+     .version = "v5.15",
+     .what = "the caller holds mm_users, exit_mmap() takes no lock"},
+    {.name = "E2x",
+     .version = "v5.17-rc1",
+     .what = "exit_mmap() under the write lock leaves the VMAs linked"},
+    {.name = "E2",
+     .version = "v5.17",
+     .what = "exit_mmap() under the write lock"},
+    {.name = "E3",
+     .version = "v6.1",
+     .what = "exit_mmap() unmaps under the read lock, frees under the write "
+             "lock"},
+    {.name = "E4",
+     .version = "v6.4",
+     .what = "the same with a rw-semaphore in each VMA"},
+    {.name = "E4",
+     .version = "v6.12",
+     .what = "the same; page-table pages may vanish under readers"},
+    {.name = "E4",
+     .version = "v6.17",
+     .what = "the same with a reference count in each VMA"},
+    {.name = "E5",
+     .version = "v6.18",
+     .what = "the walk goes down, whole processes are thawed"},
+    {.name = "E6",
+     .version = "v7.2",
+     .what = "exec drops the old address space later, sums are exact"},
+};
 
 }  // namespace
 
@@ -856,5 +922,28 @@ absl::StatusOr<ResolvedVersion> Resolve(absl::string_view text) {
   resolved.note = Note(resolved, parsed->suffix);
   return resolved;
 }
+
+absl::StatusOr<ResolvedVersion> ResolveExactly(absl::string_view text) {
+  absl::StatusOr<ParsedVersion> parsed = ParseWithSuffix(text);
+  if (!parsed.ok()) return parsed.status();
+  const Differences differences = DifferencesAt(parsed->version);
+  ResolvedVersion resolved = {.requested = std::string(text),
+                              .version = parsed->version,
+                              .supported = ToString(parsed->version),
+                              .differences = differences,
+                              .differing = NotModelled(differences),
+                              .note = ""};
+  const std::string lacks =
+      resolved.differing.empty()
+          ? "all of it modelled"
+          : absl::StrCat("not modelled: ",
+                         absl::StrJoin(resolved.differing, ", "));
+  resolved.note = absl::StrCat("kernel ", Shown(resolved),
+                               " as the table of differences has it; ", lacks,
+                               Unknown(resolved, parsed->suffix));
+  return resolved;
+}
+
+absl::Span<const Epoch> Epochs() { return kEpochs; }
 
 }  // namespace reapsim

@@ -168,6 +168,9 @@ struct DifferenceField {
   // what it may safely run. False for new things to ask for (PIDFD_THREAD): a
   // version that lacks one can't be asked.
   bool decides_call;
+  // Whether modelled code asks for it. If not, every version is modelled as if
+  // it were false.
+  bool modelled;
 };
 
 // All fields, in the order of their declaration.
@@ -227,6 +230,22 @@ struct ResolvedVersion {
 // without process_mrelease only ever resolves to the one that stands for all
 // those.
 absl::StatusOr<ResolvedVersion> Resolve(absl::string_view text);
+
+// The version itself with the table's differences as they stand, for search
+// and comparison: `supported` is its own name, which claims nothing, and
+// `differing` are its differences that no modelled code asks for.
+absl::StatusOr<ResolvedVersion> ResolveExactly(absl::string_view text);
+
+// A span of versions with one protocol between process_mrelease and exit_mmap,
+// named as in docs, and a version that stands for it.
+struct Epoch {
+  absl::string_view name;     // "E2x"
+  absl::string_view version;  // "v5.17-rc1": to be resolved exactly
+  absl::string_view what;     // half a sentence
+};
+
+// Oldest first; a long epoch may have several versions.
+absl::Span<const Epoch> Epochs();
 
 }  // namespace reapsim
 

@@ -357,5 +357,51 @@ TEST(ResolveTest, RefusesWhatIsNoVersion) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(ResolveExactlyTest, GivesTheTableAsItStandsAndClaimsNothing) {
+  const absl::StatusOr<ResolvedVersion> resolved = ResolveExactly("6.17");
+  ASSERT_TRUE(resolved.ok());
+  EXPECT_EQ(resolved->differences, DifferencesAt(V("6.17")));
+  EXPECT_EQ(resolved->supported, "v6.17");
+  EXPECT_FALSE(resolved->differences.walks_in_reverse);
+  EXPECT_THAT(
+      resolved->differing,
+      ElementsAre("locks_hugetlb_around_exit_unmap",
+                  "retracts_tables_under_read_lock",
+                  "madvise_reclaims_empty_tables", "reclaim_skips_reaped_mm"));
+  EXPECT_THAT(resolved->note,
+              HasSubstr("kernel v6.17 as the table of "
+                        "differences has it; not modelled: locks_hugetlb"));
+  // Up to v5.15 only the page-fault OOM is missing; in v6.1 nothing is.
+  EXPECT_THAT(ResolveExactly("v5.15")->differing,
+              ElementsAre("use_pf_oom_killer"));
+  EXPECT_THAT(ResolveExactly("v6.1")->note, HasSubstr("all of it modelled"));
+}
+
+TEST(ResolveExactlyTest, WarnsAndRefusesAsResolveDoes) {
+  EXPECT_THAT(ResolveExactly("6.1.0-47-amd64")->note,
+              HasSubstr("distributions and stable releases changed"));
+  EXPECT_EQ(ResolveExactly("newest").status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(EpochsTest, AreOldestFirstAndTellEachProtocolApart) {
+  const Epoch* previous = nullptr;
+  std::set<std::string> protocols;
+  for (const Epoch& epoch : Epochs()) {
+    ASSERT_TRUE(ResolveExactly(epoch.version).ok()) << epoch.version;
+    if (previous != nullptr) {
+      EXPECT_LT(V(previous->version), V(epoch.version));
+      EXPECT_THAT(DifferingFields(DifferencesAt(V(previous->version)),
+                                  DifferencesAt(V(epoch.version))),
+                  Not(IsEmpty()));
+    }
+    previous = &epoch;
+    protocols.insert(ValueAt(epoch.version, "exit_mmap_protocol"));
+    EXPECT_FALSE(epoch.what.empty());
+  }
+  EXPECT_THAT(protocols, ElementsAre("kReadThenWrite", "kUnlocked",
+                                     "kWriteLock", "kWriteLockDangling"));
+}
+
 }  // namespace
 }  // namespace reapsim

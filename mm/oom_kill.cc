@@ -682,15 +682,34 @@ long ReapLocked(mm_struct* mm) {
   return ret;
 }
 
+// The process that the pidfd names, or null and an error. v5.15 keeps the pid
+// to the end of the call: then *kept is a reference that the caller must put.
+task_struct* FindProcess(int pidfd, pid** kept, int* error) {
+  unsigned int f_flags;
+  if (differences().pidfd_get_task_drops_pid_early) {
+    return pidfd_get_task(pidfd, &f_flags, error);
+  }
+  *kept = pidfd_get_pid(pidfd, &f_flags, error);
+  if (*kept == nullptr) return nullptr;
+  task_struct* task = get_pid_task(*kept, PIDTYPE_TGID);
+  if (task == nullptr) *error = -ESRCH;
+  return task;
+}
+
+void PutKept(pid* kept) {
+  if (kept != nullptr) put_pid(kept);
+}
+
 // v5.15-rc7 and later.
 long process_mrelease_later(int pidfd,
                             unsigned int flags) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (flags != 0) return Decide(MreleaseDecision::kFlags, -EINVAL);
 
-  unsigned int f_flags;
+  pid* kept = nullptr;
   int error = 0;
-  task_struct* task = pidfd_get_task(pidfd, &f_flags, &error);
+  task_struct* task = FindProcess(pidfd, &kept, &error);
   if (task == nullptr) {
+    PutKept(kept);
     return Decide(error == -EBADF ? MreleaseDecision::kPidfd
                                   : MreleaseDecision::kNoProcess,
                   error);
@@ -700,6 +719,7 @@ long process_mrelease_later(int pidfd,
   task_struct* p = find_lock_task_mm(task);
   if (p == nullptr) {
     put_task_struct(task);
+    PutKept(kept);
     return Decide(MreleaseDecision::kNoMm, -ESRCH);
   }
 
@@ -730,6 +750,7 @@ long process_mrelease_later(int pidfd,
   Mark(Point::kMreleaseDrop);
   if (mm != nullptr) pins_users ? mmput(mm) : mmdrop(mm);
   put_task_struct(task);
+  PutKept(kept);
   return ret;
 }
 

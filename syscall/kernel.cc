@@ -18,8 +18,13 @@
 namespace reapsim {
 namespace {
 
-ResolvedVersion ResolveOrDie(const std::string& version) {
-  absl::StatusOr<ResolvedVersion> resolved = Resolve(version);
+absl::StatusOr<ResolvedVersion> ResolveAsAsked(const KernelOptions& options) {
+  return options.exact ? ResolveExactly(options.version)
+                       : Resolve(options.version);
+}
+
+ResolvedVersion ResolveOrDie(const KernelOptions& options) {
+  absl::StatusOr<ResolvedVersion> resolved = ResolveAsAsked(options);
   if (!resolved.ok()) {
     CheckFailed(__FILE__, __LINE__, "kernel: version",
                 std::string(resolved.status().message()).c_str());
@@ -96,7 +101,7 @@ Differences Kernel::DifferencesOf(const KernelOptions& options,
 }
 
 Kernel::Kernel(const KernelOptions& options)
-    : Kernel(options, ResolveOrDie(options.version)) {}
+    : Kernel(options, ResolveOrDie(options)) {}
 
 Kernel::Kernel(const KernelOptions& options, ResolvedVersion version)
     : version_(std::move(version)) {
@@ -115,7 +120,7 @@ Kernel::Kernel(const KernelOptions& options, ResolvedVersion version)
 
 absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Create(
     const KernelOptions& options) {
-  absl::StatusOr<ResolvedVersion> version = Resolve(options.version);
+  absl::StatusOr<ResolvedVersion> version = ResolveAsAsked(options);
   if (!version.ok()) return version.status();
   return std::unique_ptr<Kernel>(new Kernel(options, *std::move(version)));
 }

@@ -60,7 +60,10 @@ class Kernel;
 
 struct KernelOptions {
   std::string version = "v6.18";  // see base/kernel_version.h
-  bool mmu = true;                // false: CONFIG_MMU is off
+  // The version as the table of differences has it, whether or not the model
+  // stands for all of it: ResolveExactly(). Else the nearest supported one.
+  bool exact = false;
+  bool mmu = true;  // false: CONFIG_MMU is off
   int cpus = 2;
   uint64_t memory = uint64_t{4} << 30;  // bytes of page frames
   uint64_t swap = uint64_t{1} << 30;    // bytes

@@ -28,7 +28,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 # The tests that concern a file, those that notice most first.
 TESTS = {
     "mm/oom_kill.cc": ("//states:states_test", "//tests:mrelease_test",
-                       "//tests:oom_test"),
+                       "//tests:oom_test", "//states:epochs_test"),
     "mm/mmap.cc": ("//mm:mmap_test", "//tests:exit_mmap_test",
                    "//states:states_test"),
 }
