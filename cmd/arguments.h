@@ -17,11 +17,6 @@
 
 namespace reapsim {
 
-// The candidates nearest to `word`, best first, at most three; none if nothing
-// is near.
-std::vector<std::string> NearestNames(
-    absl::string_view word, absl::Span<const absl::string_view> candidates);
-
 // "; did you mean X, or Y?", or "".
 std::string DidYouMean(absl::string_view word,
                        absl::Span<const absl::string_view> candidates);

@@ -14,9 +14,6 @@
 namespace reapsim {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-
 constexpr FlagSpec kSpecs[] = {
     {"smaps", "FILE"}, {"state", "ID"}, {"json", ""}};
 
@@ -83,26 +80,6 @@ INSTANTIATE_TEST_SUITE_P(
     [](const ::testing::TestParamInfo<BadCase>& info) {
       return info.param.test;
     });
-
-TEST(NearestNamesTest, PutsTheNearestFirst) {
-  EXPECT_THAT(NearestNames("tern", {"turn", "tern1", "other", "tarn"}),
-              ElementsAre("tern1", "turn", "tarn"));
-}
-
-TEST(NearestNamesTest, FindsPartsOfNames) {
-  EXPECT_THAT(NearestNames("clone_vm_live", {"sharers.clone_vm_live", "x"}),
-              ElementsAre("sharers.clone_vm_live"));
-}
-
-TEST(NearestNamesTest, NamesThreeAtMost) {
-  EXPECT_THAT(NearestNames("abcd", {"abcd1", "abcd2", "abcd3", "abcd4"}),
-              ElementsAre("abcd1", "abcd2", "abcd3"));
-}
-
-TEST(NearestNamesTest, NamesNothingFarAway) {
-  EXPECT_THAT(NearestNames("zzzzzz", {"signal", "killed"}), IsEmpty());
-  EXPECT_THAT(NearestNames(std::string(1000, 'a'), {"a"}), IsEmpty());
-}
 
 }  // namespace
 }  // namespace reapsim
