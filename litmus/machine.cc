@@ -1,0 +1,482 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "litmus/machine.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "base/errno_names.h"
+#include "litmus/return_if_error.h"
+#include "litmus/source.h"
+#include "mm/memory.h"
+
+namespace reapsim {
+namespace {
+
+// A small machine, so that a search has little to copy: 1 MiB, page tables of
+// eight entries.
+constexpr uint64_t kDefaultPages = 256;
+constexpr uint64_t kDefaultSwap = 64;
+constexpr int kDefaultTableBits = 3;
+// Files of areas without a number have their own, from here on.
+constexpr uint64_t kFirstInode = 1000;
+// Room for the registers of all programs.
+constexpr size_t kCellBytes = size_t{1} << 20;
+
+std::optional<int64_t> OptionOf(const Declaration& declaration,
+                                absl::string_view option) {
+  for (const Option& each : declaration.options) {
+    if (each.name == option) return each.number.value_or(1);
+  }
+  return std::nullopt;
+}
+
+std::string WordOf(const Declaration& declaration, absl::string_view option) {
+  for (const Option& each : declaration.options) {
+    if (each.name == option) return each.word;
+  }
+  return "";
+}
+
+bool Has(const Declaration& declaration, absl::string_view option) {
+  return OptionOf(declaration, option).has_value();
+}
+
+size_t ProgressBytes(int registers) {
+  return offsetof(Progress, registers) +
+         sizeof(int64_t) * static_cast<size_t>(std::max(registers, 1));
+}
+
+}  // namespace
+
+absl::Status Machine::Error(Place place, absl::string_view what,
+                            absl::string_view advice) const {
+  return ErrorAt(scenario_.file.file_name, place, what, advice);
+}
+
+absl::Status Machine::Must(const SysResult& result, Place place,
+                           absl::string_view what) const {
+  if (result.ok() && !kernel_->stopped()) return absl::OkStatus();
+  if (kernel_->stopped()) {
+    return Error(place,
+                 absl::StrCat("the initial state breaks the kernel: ",
+                              kernel_->TakeVerdict().ToString()),
+                 "an initial state that can be reached one call after the "
+                 "other");
+  }
+  return Error(place,
+               absl::StrCat(what, result.never() ? " never returns"
+                                                 : " fails with ",
+                            result.never() ? "" : ErrnoName(result.error()),
+                            " under ", kernel_->version().requested),
+               "an initial state whose every call succeeds");
+}
+
+absl::Status Machine::CheckRunning(Place place) {
+  return Must(SysResult(0), place, "this");
+}
+
+void Machine::NameTask(const std::string& name, Task& task) {
+  tasks_[name] = &task;
+  values_[name] = task.pid();
+  names_[task.raw()->thread->id] = name;
+}
+
+void Machine::Settle() {
+  Task& softirq = kernel_->TaskOf(kernel_->sched().softirq->pid);
+  if (!kernel_->stopped()) (void)kernel_->RunUntilBlocked(softirq);
+}
+
+absl::Status Machine::Boot(const KernelOptions& given) {
+  KernelOptions options = given;
+  options.memory = kDefaultPages << PAGE_SHIFT;
+  options.swap = kDefaultSwap << PAGE_SHIFT;
+  options.page_table_bits = kDefaultTableBits;
+  for (const Declaration& each : scenario_.file.declarations) {
+    if (each.kind != Declaration::Kind::kMachine) continue;
+    options.cpus = static_cast<int>(OptionOf(each, "cpus").value_or(2));
+    options.memory = static_cast<uint64_t>(
+                         OptionOf(each, "pages").value_or(kDefaultPages))
+                     << PAGE_SHIFT;
+    options.swap =
+        static_cast<uint64_t>(OptionOf(each, "swap").value_or(kDefaultSwap))
+        << PAGE_SHIFT;
+    options.page_table_bits = std::countr_zero(static_cast<uint64_t>(
+        OptionOf(each, "entries").value_or(1 << kDefaultTableBits)));
+  }
+  absl::StatusOr<std::unique_ptr<Kernel>> kernel = Kernel::Create(options);
+  if (!kernel.ok()) return kernel.status();
+  kernel_ = *std::move(kernel);
+  NameTask("init", kernel_->init());
+  return absl::OkStatus();
+}
+
+// ---- The initial state -----------------------------------------------------
+
+absl::Status Machine::Do(const Declaration& each) {
+  switch (each.kind) {
+    case Declaration::Kind::kMachine:
+      return absl::OkStatus();
+    case Declaration::Kind::kTask:
+      return MakeTask(each);
+    case Declaration::Kind::kArea:
+      return MakeArea(each);
+    case Declaration::Kind::kBlock:
+      if (each.word == "device") {
+        kernel_->BlockDriver(true);
+      } else {
+        kernel_->BlockDump(true);
+      }
+      return absl::OkStatus();
+    case Declaration::Kind::kRun:
+      (void)kernel_->RunUntilBlocked(*tasks_[each.names[0].name]);
+      return CheckRunning(each.place);
+    case Declaration::Kind::kDo:
+      return Perform(each);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Machine::MakeTask(const Declaration& each) {
+  for (const auto& [name, place] : each.names) {
+    if (each.word == "process") {
+      REAPSIM_RETURN_IF_ERROR(MakeProcess(name, each));
+      continue;
+    }
+    Task& owner = *tasks_[each.owner];
+    if (owner.phase() != TaskPhase::kAlive || !owner.has_mm()) {
+      return Error(each.owner_place, Quoted(each.owner) + " lives no more",
+                   "a task that is alive here");
+    }
+    if (each.word == "borrower") {
+      NameTask(name, kernel_->LendMm(owner));
+      continue;
+    }
+    User user = kernel_->As(owner);
+    const SysResult pid = each.word == "thread" ? user.clone_thread()
+                                                : user.clone_vm(CLONE_PARENT);
+    REAPSIM_RETURN_IF_ERROR(Must(pid, place, "clone()"));
+    NameTask(name, kernel_->TaskOf(static_cast<pid_t>(pid.kernel())));
+    (void)kernel_->RunUntilBlocked(*tasks_[name]);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Machine::MakeProcess(const std::string& name,
+                                  const Declaration& each) {
+  const std::string parent = WordOf(each, "parent");
+  Task& task = kernel_->Spawn(
+      name, {.uid = static_cast<uid_t>(OptionOf(each, "uid").value_or(0)),
+             .parent = parent.empty() ? nullptr : tasks_[parent],
+             .bare = !Has(each, "image")});
+  NameTask(name, task);
+  task.raw()->cpu = static_cast<uint32_t>(OptionOf(each, "cpu").value_or(0));
+  if (const auto adj = OptionOf(each, "oom_score_adj"); adj.has_value()) {
+    return Must(kernel_->As(kernel_->init())
+                    .oom_score_adj(task.pid(), static_cast<int>(*adj)),
+                each.place, "oom_score_adj()");
+  }
+  return absl::OkStatus();
+}
+
+// The descriptor of the file that the area maps; -1: it is anonymous.
+absl::StatusOr<int> Machine::OpenForArea(const Declaration& each) {
+  if (each.word == "anon") return -1;
+  User user = kernel_->As(*tasks_[each.owner]);
+  const Pages pages(static_cast<uint64_t>(each.pages));
+  const std::string other = WordOf(each, "of");
+  SysResult fd(-EINVAL);
+  if (!other.empty()) {
+    const auto known = area_fds_.find(other);
+    if (known == area_fds_.end()) {
+      return Error(each.place, Quoted(other) + " is no file's memory",
+                   "memory of a file or memfd");
+    }
+    // The owner's name is found by way of the area's declaration.
+    const std::string& owner =
+        std::find_if(scenario_.file.declarations.begin(),
+                     scenario_.file.declarations.end(),
+                     [&](const Declaration& declared) {
+                       return declared.kind == Declaration::Kind::kArea &&
+                              declared.names[0].name == other;
+                     })
+            ->owner;
+    fd = kernel_->As(*tasks_[owner])
+             .send_fd(known->second, tasks_[each.owner]->pid());
+  } else if (each.word == "file") {
+    const auto number = static_cast<uint64_t>(
+        OptionOf(each, "inode").value_or(kFirstInode + area_fds_.size()));
+    fd = user.open_file(number, pages, !Has(each, "readonly"));
+  } else if (each.word == "memfd") {
+    fd = user.memfd_create(pages);
+  } else if (each.word == "secretmem") {
+    fd = user.memfd_secret(pages);
+  } else if (each.word == "hugetlb") {
+    fd = user.hugetlb_file(pages);
+  } else {
+    fd = user.open_device(pages, DeviceMemory::kPfnmap);
+  }
+  REAPSIM_RETURN_IF_ERROR(Must(fd, each.place, "opening the file"));
+  return static_cast<int>(fd.kernel());
+}
+
+absl::Status Machine::MakeArea(const Declaration& each) {
+  const std::string& name = each.names[0].name;
+  Task& owner = *tasks_[each.owner];
+  if (!owner.has_mm() || owner.raw()->program.run != nullptr) {
+    return Error(each.owner_place, Quoted(each.owner) + " can't map memory",
+                 "a task that is alive and not busy");
+  }
+  absl::StatusOr<int> fd = OpenForArea(each);
+  if (!fd.ok()) return fd.status();
+  if (*fd >= 0) area_fds_[name] = *fd;
+  Mapping mapping = *fd < 0 ? Anonymous() : File(*fd);
+  const bool shared_by_nature =
+      each.word != "anon" && each.word != "file" && !Has(each, "private");
+  if (Has(each, "shared") || shared_by_nature) mapping = mapping.Shared();
+  if (Has(each, "readonly")) mapping = mapping.ReadOnly();
+  User user = kernel_->As(owner);
+  const Bytes length = Pages(static_cast<uint64_t>(each.pages)).bytes();
+  const SysResult at = user.mmap(length, mapping);
+  REAPSIM_RETURN_IF_ERROR(Must(at, each.place, "mmap()"));
+  values_[name] = at.kernel();
+  const auto addr = static_cast<uint64_t>(at.kernel());
+  const auto touched = static_cast<uint64_t>(
+      std::min(OptionOf(each, "touched").value_or(each.pages), each.pages));
+  const bool reads =
+      Has(each, "read") || Has(each, "readonly") ||
+      (each.word == "file" && !Has(each, "written"));
+  if (!Has(each, "untouched") && each.word != "device") {
+    const Bytes part = Pages(touched).bytes();
+    const SysResult done =
+        reads ? user.read_touch(addr, part) : user.touch(addr, part);
+    REAPSIM_RETURN_IF_ERROR(Must(done, each.place, "touching the pages"));
+  }
+  if (!Has(each, "locked")) return absl::OkStatus();
+  return Must(user.mlock(addr, length), each.place, "mlock()");
+}
+
+Progress* Machine::Begin(Task& task, Code code, int registers) {
+  codes_.push_back(std::make_unique<Code>(std::move(code)));
+  const Code* text = codes_.back().get();
+  if (cells_ == nullptr) {
+    cells_ = kernel_->engine().arena()->Reserve(Part::kState, kCellBytes);
+  }
+  const size_t bytes = ProgressBytes(registers);
+  REAP_CHECK_LE(cells_->used + bytes, kCellBytes, "litmus: registers");
+  auto* progress = new (cells_->base + cells_->used) Progress{};
+  cells_->used += bytes;
+  std::fill_n(progress->registers, std::max(registers, 1), kUnassigned);
+  const Instruction* first = text->data();
+  const size_t count = text->size();
+  kernel_->Begin(task, [=](User user) {
+    RunCode(user, first, count, progress);
+  });
+  return progress;
+}
+
+absl::Status Machine::Perform(const Declaration& each) {
+  Task& task = *tasks_[each.owner];
+  if (task.phase() != TaskPhase::kAlive ||
+      task.raw()->program.run != nullptr) {
+    return Error(each.owner_place, Quoted(each.owner) + " can't do anything",
+                 "a task that is alive and not busy");
+  }
+  const std::vector<std::string> registers = {each.statement.target};
+  Compiler compiler(scenario_.file.file_name, values_, registers);
+  REAPSIM_RETURN_IF_ERROR(compiler.Add(each.statement));
+  Progress* progress = Begin(task, compiler.code(), compiler.registers());
+  if (each.start) {
+    (void)kernel_->RunUntilBlocked(task);
+    progress_[each.owner] = progress;
+    return CheckRunning(each.place);
+  }
+  const Stepped stepped = kernel_->Finish(task);
+  const int64_t computed = progress->registers[0];
+  // A call that is done needs no registers any more.
+  cells_->used = static_cast<size_t>(reinterpret_cast<char*>(progress) -
+                                     cells_->base);
+  std::fill_n(cells_->base + cells_->used, ProgressBytes(compiler.registers()),
+              0);
+  const int64_t result = stepped == Stepped::kDone
+                             ? kernel_->Result(task).kernel()
+                             : kUnassigned;
+  if (each.statement.kind == Statement::Kind::kCompute) {
+    values_[each.statement.target] = computed;
+    return CheckRunning(each.place);
+  }
+  const std::string what = each.statement.kind == Statement::Kind::kCall
+                               ? absl::StrCat(each.statement.call, "()")
+                               : "the access";
+  REAPSIM_RETURN_IF_ERROR(Must(SysResult(result), each.place, what));
+  if (!each.statement.target.empty()) {
+    values_[each.statement.target] = computed;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Machine::BeginPrograms() {
+  for (size_t i = 0; i < scenario_.file.programs.size(); ++i) {
+    const TaskProgram& program = scenario_.file.programs[i];
+    Task& task = *tasks_[program.task];
+    if (task.phase() != TaskPhase::kAlive ||
+        task.raw()->program.run != nullptr) {
+      return Error(program.task_place,
+                   Quoted(program.task) + " can't begin its program",
+                   "a task that is alive and not busy after the initial state");
+    }
+    Compiler compiler(scenario_.file.file_name, values_,
+                      scenario_.registers[i]);
+    for (const Statement& each : program.statements) {
+      REAPSIM_RETURN_IF_ERROR(compiler.Add(each));
+    }
+    progress_[program.task] =
+        Begin(task, compiler.code(), compiler.registers());
+    std::string& name = names_[task.raw()->thread->id];
+    name = absl::StrCat("P", i, " ", name);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Machine>> Machine::Build(
+    const Scenario& scenario, const KernelOptions& options) {
+  std::unique_ptr<Machine> machine(new Machine(scenario));
+  REAPSIM_RETURN_IF_ERROR(machine->Boot(options));
+  for (const Declaration& each : scenario.file.declarations) {
+    REAPSIM_RETURN_IF_ERROR(machine->Do(each));
+    machine->Settle();
+  }
+  auto& slab = machine->kernel_->mm().mm_slab;
+  for (const auto& [name, task] : machine->tasks_) {
+    if (!task->has_mm()) continue;
+    const mm_struct* mm = task->raw()->mm;
+    const std::string& process = scenario.symbols.at(name).memory;
+    machine->memory_[process] = {mm, slab.GenerationOf(mm)};
+  }
+  REAPSIM_RETURN_IF_ERROR(machine->BeginPrograms());
+  return machine;
+}
+
+// ---- Looking ---------------------------------------------------------------
+
+const mm_struct* Machine::LiveMm(const std::string& process) const {
+  const auto found = memory_.find(process);
+  if (found == memory_.end()) return nullptr;
+  auto& slab = kernel_->mm().mm_slab;
+  const auto& [mm, generation] = found->second;
+  return slab.IsLive(mm) && slab.GenerationOf(mm) == generation ? mm : nullptr;
+}
+
+Value Machine::ValueOfMemory(const Term& term) const {
+  const mm_struct* live =
+      LiveMm(scenario_.symbols.at(term.argument).memory);
+  if (term.function == "freed") return Value::Of(live == nullptr ? 1 : 0);
+  if (live == nullptr) return Value::Of(0);
+  const Mm mm(live);
+  const auto pages = [&](int member) {
+    return Value::Of(static_cast<int64_t>(mm.rss(member).raw()));
+  };
+  if (term.function == "rss") {
+    return Value::Of(static_cast<int64_t>(mm.rss().raw()));
+  }
+  if (term.function == "anon") return pages(MM_ANONPAGES);
+  if (term.function == "filepages") return pages(MM_FILEPAGES);
+  if (term.function == "shmem") return pages(MM_SHMEMPAGES);
+  if (term.function == "swap") return pages(MM_SWAPENTS);
+  if (term.function == "mm_users") return Value::Of(int64_t{mm.users()});
+  if (term.function == "mm_count") return Value::Of(int64_t{mm.count()});
+  if (term.function == "unstable") return Value::Of(mm.unstable() ? 1 : 0);
+  return Value::Of(mm.oom_skip() ? 1 : 0);
+}
+
+bool Machine::Waits(const std::string& name) const {
+  const Task& task = *tasks_.at(name);
+  if (task.phase() != TaskPhase::kAlive) return false;
+  const Point at = task.raw()->thread->op.point;
+  return at != Point::kNone && at != Point::kUserMode;
+}
+
+Value Machine::ValueOf(const Term& term) const {
+  if (term.function.empty()) {
+    const TaskProgram& program = scenario_.file.programs[term.task];
+    const std::vector<std::string>& names = scenario_.registers[term.task];
+    const auto index =
+        std::find(names.begin(), names.end(), term.reg) - names.begin();
+    const int64_t held = progress_.at(program.task)->registers[index];
+    return held == kUnassigned ? Value::Of(kNeverWord) : Value::Of(held);
+  }
+  if (term.function == "state") {
+    switch (tasks_.at(term.argument)->phase()) {
+      case TaskPhase::kAlive:
+        return Value::Of("alive");
+      case TaskPhase::kZombie:
+        return Value::Of("zombie");
+      case TaskPhase::kGone:
+        return Value::Of("gone");
+    }
+  }
+  if (term.function == "waits") {
+    return Value::Of(Waits(term.argument) ? 1 : 0);
+  }
+  if (term.function == "present") {
+    const Symbol& area = scenario_.symbols.at(term.argument);
+    const mm_struct* mm = LiveMm(area.memory);
+    if (mm == nullptr) return Value::Of(0);
+    const auto start = static_cast<uint64_t>(values_.at(term.argument));
+    const PageCounts counts =
+        CountPages(mm, start,
+                   start + (static_cast<uint64_t>(area.pages) << PAGE_SHIFT));
+    return Value::Of(static_cast<int64_t>(counts.anon + counts.file +
+                                          counts.shmem + counts.zero));
+  }
+  return ValueOfMemory(term);
+}
+
+std::vector<Value> Machine::Values() const {
+  std::vector<Value> values;
+  for (const Term& term : scenario_.terms) values.push_back(ValueOf(term));
+  return values;
+}
+
+std::string Machine::Outcome() const {
+  std::string text;
+  for (const Term& term : scenario_.terms) {
+    absl::StrAppend(&text, text.empty() ? "" : " ", term.ToString(), "=",
+                    ValueOf(term).ToString(term.function.empty()), ";");
+  }
+  return text;
+}
+
+std::string Machine::NameOf(uint32_t fiber) const {
+  const auto found = names_.find(fiber);
+  return found == names_.end() ? "" : found->second;
+}
+
+int Machine::LineOf(uint32_t fiber) const {
+  for (const auto& [name, task] : tasks_) {
+    const auto progress = progress_.find(name);
+    if (progress == progress_.end() || task->phase() == TaskPhase::kGone ||
+        task->raw()->thread->id != fiber || progress->second->done) {
+      continue;
+    }
+    return progress->second->line;
+  }
+  return 0;
+}
+
+bool Machine::MayWait(uint32_t fiber) const {
+  for (const Term& term : scenario_.terms) {
+    if (term.function != "waits") continue;
+    const Task& task = *tasks_.at(term.argument);
+    if (task.phase() != TaskPhase::kGone && task.raw()->thread->id == fiber) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace reapsim
