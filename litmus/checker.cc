@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
+#include "base/switches.h"
 #include "litmus/parser.h"
 #include "litmus/return_if_error.h"
 #include "litmus/terms.h"
@@ -88,6 +89,9 @@ class Checker {
   absl::Status Run() {
     symbols_["init"] = {
         .type = ValueType::kTask, .files = "init", .memory = "init"};
+    for (const Promise& promise : file_.promises) {
+      REAPSIM_RETURN_IF_ERROR(CheckSwitches(promise));
+    }
     for (Declaration& each : file_.declarations) {
       REAPSIM_RETURN_IF_ERROR(CheckDeclaration(each));
     }
@@ -104,6 +108,18 @@ class Checker {
   absl::Status Error(Place place, absl::string_view what,
                      absl::string_view advice) const {
     return ErrorAt(file_.file_name, place, what, advice);
+  }
+
+  absl::Status CheckSwitches(const Promise& promise) const {
+    for (const std::string& name : promise.switches) {
+      if (ParseSwitch(name).ok()) continue;
+      std::vector<absl::string_view> names;
+      for (const SwitchInfo& each : AllSwitches()) names.push_back(each.name);
+      return Error(promise.place,
+                   absl::StrCat("there is no switch ", Quoted(name)),
+                   Nearest(name, names, absl::StrJoin(names, ", ")));
+    }
+    return absl::OkStatus();
   }
 
   // ---- Names

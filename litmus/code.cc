@@ -134,11 +134,11 @@ absl::Status Compiler::Add(const Statement& statement) {
 }
 
 void RunCode(User user, const Instruction* code, size_t count,
-             Progress* progress) {
-  int64_t* registers = progress->registers;
+             Registers* cells) {
+  int64_t* registers = cells->values;
   for (size_t i = 0; i < count; ++i) {
     const Instruction& each = code[i];
-    progress->line = each.line;
+    cells->line = each.line;
     int64_t values[kMaxParameters];
     for (int k = 0; k < kMaxParameters; ++k) {
       const Operand& operand = each.operands[k];
@@ -152,7 +152,7 @@ void RunCode(User user, const Instruction* code, size_t count,
     }
     if (each.target >= 0) registers[each.target] = result;
   }
-  progress->done = true;
+  cells->done = true;
 }
 
 }  // namespace reapsim

@@ -41,10 +41,10 @@ using Code = std::vector<Instruction>;
 inline constexpr int64_t kUnassigned = INT64_MIN;
 
 // A running program's part of the arena.
-struct Progress {
+struct Registers {
   int line = 0;  // of the statement that it is in
   bool done = false;
-  int64_t registers[1];  // as many as there are
+  int64_t values[1];     // as many as there are
 };
 
 // Turns statements into code.
@@ -79,7 +79,7 @@ class Compiler {
 
 // Runs the code as the running task.
 void RunCode(User user, const Instruction* code, size_t count,
-             Progress* progress);
+             Registers* cells);
 
 }  // namespace reapsim
 

@@ -64,7 +64,7 @@ bool VerdictIs(const FinalState& state, absl::string_view word) {
   if (word == "none") return state.verdict == VerdictKind::kNone;
   if (state.verdict == VerdictKind::kNone) return false;
   return absl::StartsWith(state.what, absl::StrCat(word, ":")) ||
-         absl::StrReplaceAll(VerdictName(state.verdict), {{" ", "_"}}) == word;
+         absl::StrReplaceAll(VerdictName(state.verdict), {{" ", "_"}, {"-", "_"}}) == word;
 }
 
 bool AtomHolds(const Scenario& scenario, const Prop& atom,
@@ -120,7 +120,7 @@ std::string VerdictWord(VerdictKind kind, absl::string_view what) {
       (what[0] == 'S' || what[0] == 'L')) {
     return std::string(what.substr(0, colon));
   }
-  return absl::StrReplaceAll(VerdictName(kind), {{" ", "_"}});
+  return absl::StrReplaceAll(VerdictName(kind), {{" ", "_"}, {"-", "_"}});
 }
 
 bool Holds(const Scenario& scenario, const FinalState& state) {

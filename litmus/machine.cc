@@ -46,8 +46,8 @@ bool Has(const Declaration& declaration, absl::string_view option) {
   return OptionOf(declaration, option).has_value();
 }
 
-size_t ProgressBytes(int registers) {
-  return offsetof(Progress, registers) +
+size_t RegisterBytes(int registers) {
+  return offsetof(Registers, values) +
          sizeof(int64_t) * static_cast<size_t>(std::max(registers, 1));
 }
 
@@ -260,23 +260,23 @@ absl::Status Machine::MakeArea(const Declaration& each) {
   return Must(user.mlock(addr, length), each.place, "mlock()");
 }
 
-Progress* Machine::Begin(Task& task, Code code, int registers) {
+Registers* Machine::Begin(Task& task, Code code, int registers) {
   codes_.push_back(std::make_unique<Code>(std::move(code)));
   const Code* text = codes_.back().get();
   if (cells_ == nullptr) {
     cells_ = kernel_->engine().arena()->Reserve(Part::kState, kCellBytes);
   }
-  const size_t bytes = ProgressBytes(registers);
+  const size_t bytes = RegisterBytes(registers);
   REAP_CHECK_LE(cells_->used + bytes, kCellBytes, "litmus: registers");
-  auto* progress = new (cells_->base + cells_->used) Progress{};
+  auto* cells = new (cells_->base + cells_->used) Registers{};
   cells_->used += bytes;
-  std::fill_n(progress->registers, std::max(registers, 1), kUnassigned);
+  std::fill_n(cells->values, std::max(registers, 1), kUnassigned);
   const Instruction* first = text->data();
   const size_t count = text->size();
   kernel_->Begin(task, [=](User user) {
-    RunCode(user, first, count, progress);
+    RunCode(user, first, count, cells);
   });
-  return progress;
+  return cells;
 }
 
 absl::Status Machine::Perform(const Declaration& each) {
@@ -289,18 +289,18 @@ absl::Status Machine::Perform(const Declaration& each) {
   const std::vector<std::string> registers = {each.statement.target};
   Compiler compiler(scenario_.file.file_name, values_, registers);
   REAPSIM_RETURN_IF_ERROR(compiler.Add(each.statement));
-  Progress* progress = Begin(task, compiler.code(), compiler.registers());
+  Registers* cells = Begin(task, compiler.code(), compiler.registers());
   if (each.start) {
     (void)kernel_->RunUntilBlocked(task);
-    progress_[each.owner] = progress;
+    registers_[each.owner] = cells;
     return CheckRunning(each.place);
   }
   const Stepped stepped = kernel_->Finish(task);
-  const int64_t computed = progress->registers[0];
+  const int64_t computed = cells->values[0];
   // A call that is done needs no registers any more.
-  cells_->used = static_cast<size_t>(reinterpret_cast<char*>(progress) -
+  cells_->used = static_cast<size_t>(reinterpret_cast<char*>(cells) -
                                      cells_->base);
-  std::fill_n(cells_->base + cells_->used, ProgressBytes(compiler.registers()),
+  std::fill_n(cells_->base + cells_->used, RegisterBytes(compiler.registers()),
               0);
   const int64_t result = stepped == Stepped::kDone
                              ? kernel_->Result(task).kernel()
@@ -334,7 +334,7 @@ absl::Status Machine::BeginPrograms() {
     for (const Statement& each : program.statements) {
       REAPSIM_RETURN_IF_ERROR(compiler.Add(each));
     }
-    progress_[program.task] =
+    registers_[program.task] =
         Begin(task, compiler.code(), compiler.registers());
     std::string& name = names_[task.raw()->thread->id];
     name = absl::StrCat("P", i, " ", name);
@@ -406,7 +406,7 @@ Value Machine::ValueOf(const Term& term) const {
     const std::vector<std::string>& names = scenario_.registers[term.task];
     const auto index =
         std::find(names.begin(), names.end(), term.reg) - names.begin();
-    const int64_t held = progress_.at(program.task)->registers[index];
+    const int64_t held = registers_.at(program.task)->values[index];
     return held == kUnassigned ? Value::Of(kNeverWord) : Value::Of(held);
   }
   if (term.function == "state") {
@@ -458,12 +458,12 @@ std::string Machine::NameOf(uint32_t fiber) const {
 
 int Machine::LineOf(uint32_t fiber) const {
   for (const auto& [name, task] : tasks_) {
-    const auto progress = progress_.find(name);
-    if (progress == progress_.end() || task->phase() == TaskPhase::kGone ||
-        task->raw()->thread->id != fiber || progress->second->done) {
+    const auto cells = registers_.find(name);
+    if (cells == registers_.end() || task->phase() == TaskPhase::kGone ||
+        task->raw()->thread->id != fiber || cells->second->done) {
       continue;
     }
-    return progress->second->line;
+    return cells->second->line;
   }
   return 0;
 }

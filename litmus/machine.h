@@ -64,7 +64,7 @@ class Machine {
                     absl::string_view what) const;
   absl::Status CheckRunning(Place place);
   // Gives the task the code, and the cells for its registers.
-  Progress* Begin(Task& task, Code code, int registers);
+  Registers* Begin(Task& task, Code code, int registers);
   void NameTask(const std::string& name, Task& task);
   // Deferred work of the kernel's own is done before anybody moves.
   void Settle();
@@ -88,7 +88,7 @@ class Machine {
   absl::btree_map<uint32_t, std::string> names_;
   std::vector<std::unique_ptr<Code>> codes_;
   Extent* cells_ = nullptr;  // of the programs' registers
-  absl::btree_map<std::string, Progress*> progress_;  // by task
+  absl::btree_map<std::string, Registers*> registers_;  // by task
 };
 
 }  // namespace reapsim

@@ -27,7 +27,7 @@ const std::vector<TermSpec>& Table() {
       {"verdict",
        TermOf::kNothing,
        {"none", "invariant_broken", "data_race", "use_after_free",
-        "double_free", "deadlock", "lock_order", "livelock", "leak",
+        "double_free", "deadlock", "lock_order_inversion", "livelock", "leak",
         "wrong_result"}},
       {"waits", TermOf::kTask, {}},
   };
