@@ -4,6 +4,7 @@
 #include "litmus/ast.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace reapsim {
 namespace {
@@ -43,6 +44,46 @@ std::string Joined(const Prop& prop, const char* sign) {
 
 }  // namespace
 
+std::string Expr::ToString() const {
+  switch (kind) {
+    case Kind::kNumber:
+      return absl::StrCat(number);
+    case Kind::kName:
+      return name;
+    case Kind::kElement:
+      return absl::StrCat(name, "[", parts[0].ToString(), "]");
+    case Kind::kAddress:
+      return absl::StrCat("&", name, "[", parts[0].ToString(), "]");
+    case Kind::kNegate:
+      return absl::StrCat("-", parts[0].ToString());
+    case Kind::kAdd:
+      return absl::StrCat(parts[0].ToString(), " + ", parts[1].ToString());
+    case Kind::kOr:
+      return absl::StrCat(parts[0].ToString(), " | ", parts[1].ToString());
+  }
+  return "";
+}
+
+std::string Statement::ToString() const {
+  std::string text = target.empty() ? "" : absl::StrCat(target, " = ");
+  switch (kind) {
+    case Kind::kDeclare:
+      return absl::StrCat("int ", absl::StrJoin(declared, ", "), ";");
+    case Kind::kCall: {
+      std::vector<std::string> values;
+      for (const Expr& each : arguments) values.push_back(each.ToString());
+      return absl::StrCat(text, call, "(", absl::StrJoin(values, ", "), ");");
+    }
+    case Kind::kStore:
+      return absl::StrCat(operands[0].ToString(), " = ", operands[1].ToString(),
+                          ";");
+    case Kind::kLoad:
+    case Kind::kCompute:
+      return absl::StrCat(text, operands[0].ToString(), ";");
+  }
+  return text;
+}
+
 std::string Term::ToString() const {
   if (function.empty()) return absl::StrCat(task, ":", reg);
   if (argument.empty()) return function;
@@ -52,9 +93,9 @@ std::string Term::ToString() const {
 std::string Prop::ToString() const {
   switch (kind) {
     case Kind::kAtom:
-      return absl::StrCat(
-          term.ToString(), CompareText(compare), negative ? "-" : "",
-          number.has_value() ? absl::StrCat(*number) : word);
+      return absl::StrCat(term.ToString(), CompareText(compare),
+                          negative ? "-" : "",
+                          number.has_value() ? absl::StrCat(*number) : word);
     case Kind::kNot:
       return absl::StrCat("not ", Part(parts[0]));
     case Kind::kAnd:

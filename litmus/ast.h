@@ -32,6 +32,7 @@ struct Expr {
   std::string name;
   int64_t number = 0;
   std::vector<Expr> parts;
+  std::string ToString() const;
 };
 
 // A statement of a task. One of
@@ -51,6 +52,8 @@ struct Statement {
   std::vector<Expr> arguments;
   // kLoad: the element. kStore: the element, and the word. kCompute: what.
   std::vector<Expr> operands;
+  // "r0 = kill(victim, SIGKILL);"
+  std::string ToString() const;
 };
 
 // ---- The initial state -----------------------------------------------------
@@ -66,16 +69,16 @@ struct Option {
 
 struct Declaration {
   enum class Kind : uint8_t {
-    kMachine,   // machine cpus=2, pages=64;
-    kTask,      // process a, b: uid=7;  thread t: a;  (`word` says which)
-    kArea,      // anon heap[4]: victim, locked;
-    kBlock,     // block device;  block dumps;
-    kRun,       // run victim;
-    kDo,        // lmkd: fd = pidfd_open(victim, 0);
+    kMachine,  // machine cpus=2, pages=64;
+    kTask,     // process a, b: uid=7;  thread t: a;  (`word` says which)
+    kArea,     // anon heap[4]: victim, locked;
+    kBlock,    // block device;  block dumps;
+    kRun,      // run victim;
+    kDo,       // lmkd: fd = pidfd_open(victim, 0);
   };
   Kind kind = Kind::kMachine;
   Place place;
-  std::string word;   // process, thread …; anon, file …; device, dumps
+  std::string word;  // process, thread …; anon, file …; device, dumps
   struct Named {
     std::string name;
     Place place;
@@ -106,7 +109,7 @@ struct Term {
   std::string function;  // "rss"; empty: a register; "verdict" has no argument
   std::string argument;
   Place argument_place;
-  int task = 0;          // of a register
+  int task = 0;  // of a register
   std::string reg;
   // As herd writes it: "0:r0", "rss(victim)".
   std::string ToString() const;

@@ -64,8 +64,7 @@ std::string Nearest(absl::string_view name,
                     absl::Span<const absl::string_view> candidates,
                     absl::string_view otherwise) {
   const std::vector<std::string> names = NearestNames(name, candidates);
-  return names.empty() ? std::string(otherwise)
-                       : absl::StrJoin(names, " or ");
+  return names.empty() ? std::string(otherwise) : absl::StrJoin(names, " or ");
 }
 
 bool Fits(ValueType want, ValueType is) {
@@ -149,11 +148,10 @@ class Checker {
     if (found != symbols_.end() && found->second.type == ValueType::kTask) {
       return &found->second;
     }
-    *status = Error(
-        place, absl::StrCat("there is no task ", Quoted(name)),
-        Nearest(name, NamesOf(ValueType::kTask),
-                absl::StrCat("one that is declared, as by process ", name,
-                             ";")));
+    *status = Error(place, absl::StrCat("there is no task ", Quoted(name)),
+                    Nearest(name, NamesOf(ValueType::kTask),
+                            absl::StrCat("one that is declared, as by process ",
+                                         name, ";")));
     return nullptr;
   }
 
@@ -202,9 +200,9 @@ class Checker {
     REAPSIM_RETURN_IF_ERROR(
         CheckOptions("process", each.options, kProcessOptions));
     for (const auto& [name, place] : each.names) {
-      REAPSIM_RETURN_IF_ERROR(Declare(
-          name, place,
-          {.type = ValueType::kTask, .files = name, .memory = name}));
+      REAPSIM_RETURN_IF_ERROR(
+          Declare(name, place,
+                  {.type = ValueType::kTask, .files = name, .memory = name}));
     }
     return absl::OkStatus();
   }
@@ -236,10 +234,9 @@ class Checker {
     REAPSIM_RETURN_IF_ERROR(
         CheckOptions(each.word, each.options, kAreaOptions));
     const std::string memory = owner->memory;
-    return Declare(each.names[0].name, each.names[0].place,
-                   {.type = ValueType::kAddress,
-                    .memory = memory,
-                    .pages = each.pages});
+    return Declare(
+        each.names[0].name, each.names[0].place,
+        {.type = ValueType::kAddress, .memory = memory, .pages = each.pages});
   }
 
   absl::Status CheckOptions(absl::string_view what,
@@ -276,10 +273,10 @@ class Checker {
             *option.number <= spec.most) {
           return absl::OkStatus();
         }
-        return Error(PlaceOfValue(option),
-                     absl::StrCat(spec.name, " needs another value"),
-                     absl::StrCat("a number from ", spec.least, " to ",
-                                  spec.most));
+        return Error(
+            PlaceOfValue(option),
+            absl::StrCat(spec.name, " needs another value"),
+            absl::StrCat("a number from ", spec.least, " to ", spec.most));
       case OptionValue::kTask:
         (void)FindTask(option.word, PlaceOfValue(option), &status);
         return status;
@@ -314,16 +311,14 @@ class Checker {
     if (each.start) {
       if (!each.statement.target.empty()) {
         return Error(each.statement.target_place,
-                     "what is only begun has no result yet",
-                     "the call alone");
+                     "what is only begun has no result yet", "the call alone");
       }
       symbols_[each.owner].busy = true;
     }
     if (each.statement.target.empty()) return absl::OkStatus();
-    return Declare(each.statement.target, each.statement.target_place,
-                   {.type = result.type,
-                    .files = result.files,
-                    .memory = result.memory});
+    return Declare(
+        each.statement.target, each.statement.target_place,
+        {.type = result.type, .files = result.files, .memory = result.memory});
   }
 
   // ---- Programs
@@ -338,8 +333,8 @@ class Checker {
                    "a task that has begun nothing and runs no other program");
     }
     symbols_[program.task].busy = true;
-    const bool in_order = program.number == static_cast<int>(
-                                                scenario_->registers.size());
+    const bool in_order =
+        program.number == static_cast<int>(scenario_->registers.size());
     if (!in_order) {
       return Error(program.place,
                    absl::StrCat("P", program.number, " is out of order"),
@@ -367,9 +362,8 @@ class Checker {
     REAPSIM_RETURN_IF_ERROR(CheckStatement(each, task, registers, &result));
     if (each.target.empty()) return absl::OkStatus();
     REAPSIM_RETURN_IF_ERROR(CheckRegisterName(each.target, each.target_place));
-    registers[each.target] = {.type = result.type,
-                              .files = result.files,
-                              .memory = result.memory};
+    registers[each.target] = {
+        .type = result.type, .files = result.files, .memory = result.memory};
     return absl::OkStatus();
   }
 
@@ -392,8 +386,7 @@ class Checker {
       case Statement::Kind::kLoad:
         return CheckMemory(each.operands[0], task, registers);
       case Statement::Kind::kStore: {
-        REAPSIM_RETURN_IF_ERROR(
-            CheckMemory(each.operands[0], task, registers));
+        REAPSIM_RETURN_IF_ERROR(CheckMemory(each.operands[0], task, registers));
         Typed word;
         return TypeOf(each.operands[1], registers, &word);
       }
@@ -414,11 +407,11 @@ class Checker {
                    Nearest(each.call, names, "one that docs/litmus.md lists"));
     }
     if (each.arguments.size() != call->parameters.size()) {
-      return Error(each.place,
-                   absl::StrCat(each.call, " is given ", each.arguments.size(),
-                                each.arguments.size() == 1 ? " argument"
-                                                           : " arguments"),
-                   call->Signature());
+      return Error(
+          each.place,
+          absl::StrCat(each.call, " is given ", each.arguments.size(),
+                       each.arguments.size() == 1 ? " argument" : " arguments"),
+          call->Signature());
     }
     result->type = call->result;
     const Symbol& caller = symbols_[task];
@@ -426,9 +419,9 @@ class Checker {
     result->memory = caller.memory;
     for (size_t i = 0; i < each.arguments.size(); ++i) {
       Typed value;
-      REAPSIM_RETURN_IF_ERROR(
-          CheckArgument(each.arguments[i], call->parameters[i], *call, caller,
-                        registers, &value));
+      REAPSIM_RETURN_IF_ERROR(CheckArgument(each.arguments[i],
+                                            call->parameters[i], *call, caller,
+                                            registers, &value));
       // send_fd(): the result means something to whoever gets it.
       if (call->result == ValueType::kFd && value.type == ValueType::kTask &&
           call->parameters[i].name == absl::string_view("to")) {
@@ -451,11 +444,11 @@ class Checker {
     }
     if (parameter.type == ValueType::kFd && value->type == ValueType::kFd &&
         !value->files.empty() && value->files != caller.files) {
-      return Error(argument.place,
-                   absl::StrCat("this descriptor is one of ", value->files,
-                                "'s"),
-                   absl::StrCat("one of ", caller.files,
-                                "'s own; send_fd(fd, to) passes one on"));
+      return Error(
+          argument.place,
+          absl::StrCat("this descriptor is one of ", value->files, "'s"),
+          absl::StrCat("one of ", caller.files,
+                       "'s own; send_fd(fd, to) passes one on"));
     }
     if (parameter.type == ValueType::kAddress &&
         value->type == ValueType::kAddress && !value->memory.empty() &&
@@ -487,10 +480,10 @@ class Checker {
               .name = element.name};
     REAPSIM_RETURN_IF_ERROR(TypeOf(name, registers, base));
     if (base->type != ValueType::kAddress) {
-      return Error(element.place,
-                   absl::StrCat(Quoted(element.name), " is ",
-                                TypeName(base->type)),
-                   "the name of memory before [");
+      return Error(
+          element.place,
+          absl::StrCat(Quoted(element.name), " is ", TypeName(base->type)),
+          "the name of memory before [");
     }
     const Expr& index = element.parts[0];
     Typed number;
@@ -543,8 +536,7 @@ class Checker {
     Typed typed;
     REAPSIM_RETURN_IF_ERROR(TypeOf(expr, registers, &typed));
     if (typed.type == ValueType::kNumber) return absl::OkStatus();
-    return Error(expr.place,
-                 absl::StrCat("here stands ", TypeName(typed.type)),
+    return Error(expr.place, absl::StrCat("here stands ", TypeName(typed.type)),
                  "a number");
   }
 
@@ -561,10 +553,9 @@ class Checker {
       std::vector<absl::string_view> names = ConstantNames();
       for (const auto& [name, symbol] : symbols_) names.push_back(name);
       for (const auto& [name, symbol] : registers) names.push_back(name);
-      return Error(expr.place,
-                   absl::StrCat("there is no ", Quoted(expr.name), " yet"),
-                   Nearest(expr.name, names,
-                           "a name from above, or a constant"));
+      return Error(
+          expr.place, absl::StrCat("there is no ", Quoted(expr.name), " yet"),
+          Nearest(expr.name, names, "a name from above, or a constant"));
     }
     const Symbol& symbol =
         local != registers.end() ? local->second : global->second;
@@ -603,11 +594,11 @@ class Checker {
     if (std::find(names.begin(), names.end(), term.reg) != names.end()) {
       return absl::OkStatus();
     }
-    return Error(term.argument_place,
-                 absl::StrCat("P", term.task, " assigns nothing to ",
-                              Quoted(term.reg)),
-                 names.empty() ? "a register that it assigns to"
-                               : absl::StrJoin(names, " or "));
+    return Error(
+        term.argument_place,
+        absl::StrCat("P", term.task, " assigns nothing to ", Quoted(term.reg)),
+        names.empty() ? "a register that it assigns to"
+                      : absl::StrJoin(names, " or "));
   }
 
   absl::Status CheckFunction(const Term& term) {
@@ -664,13 +655,12 @@ class Checker {
     }
     const TermSpec& spec = *FindTerm(atom.term.function);
     return Error(
-        atom.value_place,
-        absl::StrCat(atom.term.ToString(), " never is that"),
-        spec.words.empty() ? "a number"
-                           : absl::StrCat("= or != and one of ",
-                                          absl::StrJoin(spec.words, ", "),
-                                          spec.of == TermOf::kNothing
-                                              ? ", or the number of an "
+        atom.value_place, absl::StrCat(atom.term.ToString(), " never is that"),
+        spec.words.empty()
+            ? "a number"
+            : absl::StrCat(
+                  "= or != and one of ", absl::StrJoin(spec.words, ", "),
+                  spec.of == TermOf::kNothing ? ", or the number of an "
                                                 "invariant such as S3"
                                               : ""));
   }

@@ -59,9 +59,8 @@ Operand Compiler::Apply(Kind kind, Operand a, Operand b, Place place) {
 }
 
 Operand Compiler::ElementAddress(const Expr& element) {
-  const Expr base{.kind = Expr::Kind::kName,
-                  .place = element.place,
-                  .name = element.name};
+  const Expr base{
+      .kind = Expr::Kind::kName, .place = element.place, .name = element.name};
   const Operand address = Evaluate(base);
   const Operand index = Evaluate(element.parts[0]);
   return Apply(Kind::kIndex, address, index, element.place);
@@ -142,7 +141,8 @@ void RunCode(User user, const Instruction* code, size_t count,
     int64_t values[kMaxParameters];
     for (int k = 0; k < kMaxParameters; ++k) {
       const Operand& operand = each.operands[k];
-      values[k] = operand.is_register ? registers[operand.value] : operand.value;
+      values[k] =
+          operand.is_register ? registers[operand.value] : operand.value;
     }
     int64_t result = 0;
     if (each.kind == Kind::kCall) {

@@ -44,7 +44,7 @@ inline constexpr int64_t kUnassigned = INT64_MIN;
 struct Registers {
   int line = 0;  // of the statement that it is in
   bool done = false;
-  int64_t values[1];     // as many as there are
+  int64_t values[1];  // as many as there are
 };
 
 // Turns statements into code.

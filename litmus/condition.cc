@@ -64,7 +64,8 @@ bool VerdictIs(const FinalState& state, absl::string_view word) {
   if (word == "none") return state.verdict == VerdictKind::kNone;
   if (state.verdict == VerdictKind::kNone) return false;
   return absl::StartsWith(state.what, absl::StrCat(word, ":")) ||
-         absl::StrReplaceAll(VerdictName(state.verdict), {{" ", "_"}, {"-", "_"}}) == word;
+         absl::StrReplaceAll(VerdictName(state.verdict),
+                             {{" ", "_"}, {"-", "_"}}) == word;
 }
 
 bool AtomHolds(const Scenario& scenario, const Prop& atom,

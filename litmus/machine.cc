@@ -68,12 +68,12 @@ absl::Status Machine::Must(const SysResult& result, Place place,
                  "an initial state that can be reached one call after the "
                  "other");
   }
-  return Error(place,
-               absl::StrCat(what, result.never() ? " never returns"
-                                                 : " fails with ",
-                            result.never() ? "" : ErrnoName(result.error()),
-                            " under ", kernel_->version().requested),
-               "an initial state whose every call succeeds");
+  return Error(
+      place,
+      absl::StrCat(what, result.never() ? " never returns" : " fails with ",
+                   result.never() ? "" : ErrnoName(result.error()), " under ",
+                   kernel_->version().requested),
+      "an initial state whose every call succeeds");
 }
 
 absl::Status Machine::CheckRunning(Place place) {
@@ -99,9 +99,9 @@ absl::Status Machine::Boot(const KernelOptions& given) {
   for (const Declaration& each : scenario_.file.declarations) {
     if (each.kind != Declaration::Kind::kMachine) continue;
     options.cpus = static_cast<int>(OptionOf(each, "cpus").value_or(2));
-    options.memory = static_cast<uint64_t>(
-                         OptionOf(each, "pages").value_or(kDefaultPages))
-                     << PAGE_SHIFT;
+    options.memory =
+        static_cast<uint64_t>(OptionOf(each, "pages").value_or(kDefaultPages))
+        << PAGE_SHIFT;
     options.swap =
         static_cast<uint64_t>(OptionOf(each, "swap").value_or(kDefaultSwap))
         << PAGE_SHIFT;
@@ -247,9 +247,8 @@ absl::Status Machine::MakeArea(const Declaration& each) {
   const auto addr = static_cast<uint64_t>(at.kernel());
   const auto touched = static_cast<uint64_t>(
       std::min(OptionOf(each, "touched").value_or(each.pages), each.pages));
-  const bool reads =
-      Has(each, "read") || Has(each, "readonly") ||
-      (each.word == "file" && !Has(each, "written"));
+  const bool reads = Has(each, "read") || Has(each, "readonly") ||
+                     (each.word == "file" && !Has(each, "written"));
   if (!Has(each, "untouched") && each.word != "device") {
     const Bytes part = Pages(touched).bytes();
     const SysResult done =
@@ -273,16 +272,13 @@ Registers* Machine::Begin(Task& task, Code code, int registers) {
   std::fill_n(cells->values, std::max(registers, 1), kUnassigned);
   const Instruction* first = text->data();
   const size_t count = text->size();
-  kernel_->Begin(task, [=](User user) {
-    RunCode(user, first, count, cells);
-  });
+  kernel_->Begin(task, [=](User user) { RunCode(user, first, count, cells); });
   return cells;
 }
 
 absl::Status Machine::Perform(const Declaration& each) {
   Task& task = *tasks_[each.owner];
-  if (task.phase() != TaskPhase::kAlive ||
-      task.raw()->program.run != nullptr) {
+  if (task.phase() != TaskPhase::kAlive || task.raw()->program.run != nullptr) {
     return Error(each.owner_place, Quoted(each.owner) + " can't do anything",
                  "a task that is alive and not busy");
   }
@@ -298,13 +294,12 @@ absl::Status Machine::Perform(const Declaration& each) {
   const Stepped stepped = kernel_->Finish(task);
   const int64_t computed = cells->values[0];
   // A call that is done needs no registers any more.
-  cells_->used = static_cast<size_t>(reinterpret_cast<char*>(cells) -
-                                     cells_->base);
+  cells_->used =
+      static_cast<size_t>(reinterpret_cast<char*>(cells) - cells_->base);
   std::fill_n(cells_->base + cells_->used, RegisterBytes(compiler.registers()),
               0);
-  const int64_t result = stepped == Stepped::kDone
-                             ? kernel_->Result(task).kernel()
-                             : kUnassigned;
+  const int64_t result =
+      stepped == Stepped::kDone ? kernel_->Result(task).kernel() : kUnassigned;
   if (each.statement.kind == Statement::Kind::kCompute) {
     values_[each.statement.target] = computed;
     return CheckRunning(each.place);
@@ -372,8 +367,7 @@ const mm_struct* Machine::LiveMm(const std::string& process) const {
 }
 
 Value Machine::ValueOfMemory(const Term& term) const {
-  const mm_struct* live =
-      LiveMm(scenario_.symbols.at(term.argument).memory);
+  const mm_struct* live = LiveMm(scenario_.symbols.at(term.argument).memory);
   if (term.function == "freed") return Value::Of(live == nullptr ? 1 : 0);
   if (live == nullptr) return Value::Of(0);
   const Mm mm(live);
@@ -427,9 +421,8 @@ Value Machine::ValueOf(const Term& term) const {
     const mm_struct* mm = LiveMm(area.memory);
     if (mm == nullptr) return Value::Of(0);
     const auto start = static_cast<uint64_t>(values_.at(term.argument));
-    const PageCounts counts =
-        CountPages(mm, start,
-                   start + (static_cast<uint64_t>(area.pages) << PAGE_SHIFT));
+    const PageCounts counts = CountPages(
+        mm, start, start + (static_cast<uint64_t>(area.pages) << PAGE_SHIFT));
     return Value::Of(static_cast<int64_t>(counts.anon + counts.file +
                                           counts.shmem + counts.zero));
   }

@@ -53,9 +53,8 @@ std::string OutcomeOf(absl::string_view text,
   const Played played = Play(text, version);
   if (!played.error.empty()) return played.error;
   Kernel& kernel = played.machine->kernel();
-  const std::string outcome =
-      kernel.stopped() ? kernel.TakeVerdict().ToString()
-                       : played.machine->Outcome();
+  const std::string outcome = kernel.stopped() ? kernel.TakeVerdict().ToString()
+                                               : played.machine->Outcome();
   return outcome;
 }
 

@@ -26,17 +26,16 @@ constexpr absl::string_view kAreaWords[] = {"anon",      "file",    "memfd",
                                             "secretmem", "hugetlb", "device"};
 // No task, area or variable may have one of these names.
 constexpr absl::string_view kReserved[] = {
-    "machine",   "process", "thread", "sharer", "borrower", "anon",
-    "file",      "memfd",   "secretmem", "hugetlb", "device", "block",
-    "run",       "start",   "int",    "exists", "forall",   "locations",
-    "not",       "verdict", "never"};
+    "machine", "process", "thread",    "sharer",  "borrower", "anon",
+    "file",    "memfd",   "secretmem", "hugetlb", "device",   "block",
+    "run",     "start",   "int",       "exists",  "forall",   "locations",
+    "not",     "verdict", "never"};
 // Parentheses in parentheses; nobody writes more.
 constexpr int kMaxDepth = 40;
 
 template <class Container>
 bool Contains(const Container& words, absl::string_view word) {
-  return std::find(std::begin(words), std::end(words), word) !=
-         std::end(words);
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
 // "P0": 0. -1 for any other name.
@@ -70,7 +69,7 @@ class Parser {
       REAPSIM_RETURN_IF_ERROR(Program(&file->programs.emplace_back()));
     }
     if (file->programs.empty()) {
-      return Unexpected("a program such as P0(lmkd) { … }");
+      return Unexpected("a program such as P0(lmkd) { ... }");
     }
     if (Now().Is("locations")) {
       REAPSIM_RETURN_IF_ERROR(Locations(&file->locations));
@@ -125,7 +124,8 @@ class Parser {
   }
   absl::Status CheckNotReserved(absl::string_view name, Place place) const {
     if (!Contains(kReserved, name)) return absl::OkStatus();
-    return Error(place, absl::StrCat(Quoted(name), " is a word of the language"),
+    return Error(place,
+                 absl::StrCat(Quoted(name), " is a word of the language"),
                  "another name");
   }
   absl::Status WantNumber(absl::string_view advice, int64_t* number) {
@@ -158,17 +158,15 @@ class Parser {
     return DoDeclaration(made);
   }
 
-  absl::Status EndDeclaration() {
-    return Want(";", "; after the declaration");
-  }
+  absl::Status EndDeclaration() { return Want(";", "; after the declaration"); }
 
   absl::Status TaskDeclaration(Declaration* made) {
     made->kind = Declaration::Kind::kTask;
     made->word = Take().text;
     do {
-      REAPSIM_RETURN_IF_ERROR(WantNewName(
-          absl::StrCat("a name for the ", made->word),
-          &made->names.emplace_back()));
+      REAPSIM_RETURN_IF_ERROR(
+          WantNewName(absl::StrCat("a name for the ", made->word),
+                      &made->names.emplace_back()));
     } while (TakeIf(","));
     if (made->word == "process") {
       if (TakeIf(":")) {
@@ -178,8 +176,8 @@ class Parser {
     }
     REAPSIM_RETURN_IF_ERROR(
         Want(":", absl::StrCat(": and whose ", made->word, " it is")));
-    REAPSIM_RETURN_IF_ERROR(WantName("the name of a process", &made->owner,
-                                     &made->owner_place));
+    REAPSIM_RETURN_IF_ERROR(
+        WantName("the name of a process", &made->owner, &made->owner_place));
     return EndDeclaration();
   }
 
@@ -198,8 +196,8 @@ class Parser {
     }
     REAPSIM_RETURN_IF_ERROR(Want("]", "] after the number of pages"));
     REAPSIM_RETURN_IF_ERROR(Want(":", ": and whose memory it is"));
-    REAPSIM_RETURN_IF_ERROR(WantName("the name of a process", &made->owner,
-                                     &made->owner_place));
+    REAPSIM_RETURN_IF_ERROR(
+        WantName("the name of a process", &made->owner, &made->owner_place));
     if (TakeIf(",")) {
       REAPSIM_RETURN_IF_ERROR(Options(&made->options));
     }
@@ -227,9 +225,8 @@ class Parser {
     made->kind = Declaration::Kind::kRun;
     (void)Take();
     Declaration::Named& named = made->names.emplace_back();
-    REAPSIM_RETURN_IF_ERROR(
-        WantName("the task that runs as far as it gets", &named.name,
-                 &named.place));
+    REAPSIM_RETURN_IF_ERROR(WantName("the task that runs as far as it gets",
+                                     &named.name, &named.place));
     return EndDeclaration();
   }
 
@@ -239,8 +236,7 @@ class Parser {
         WantName("a declaration", &made->owner, &made->owner_place));
     if (!TakeIf(":")) {
       return Error(made->owner_place,
-                   absl::StrCat(Quoted(made->owner),
-                                " begins no declaration"),
+                   absl::StrCat(Quoted(made->owner), " begins no declaration"),
                    "machine, process, thread, sharer, borrower, anon, file, "
                    "memfd, secretmem, hugetlb, device, block, run, or "
                    "a task's name, : and what it does");
@@ -260,8 +256,7 @@ class Parser {
       if (Now().kind == TokenKind::kNumber) {
         option.number = negative ? -Take().number : Take().number;
       } else {
-        REAPSIM_RETURN_IF_ERROR(
-            WantName("a number or a name", &option.word));
+        REAPSIM_RETURN_IF_ERROR(WantName("a number or a name", &option.word));
       }
     } while (TakeIf(","));
     return absl::OkStatus();
@@ -302,7 +297,7 @@ class Parser {
       if (After().kind != TokenKind::kEnd) (void)Take();
     }
     return Unexpected(
-        "a statement such as r0 = call(…); heap[0] = 7; or r1 = heap[0];");
+        "a statement such as r0 = call(...); heap[0] = 7; or r1 = heap[0];");
   }
 
   absl::Status EndStatement() { return Want(";", "; after the statement"); }
@@ -331,8 +326,7 @@ class Parser {
     (void)Take();  // "("
     if (TakeIf(")")) return absl::OkStatus();
     do {
-      REAPSIM_RETURN_IF_ERROR(
-          ValueExpression(&made->arguments.emplace_back()));
+      REAPSIM_RETURN_IF_ERROR(ValueExpression(&made->arguments.emplace_back()));
     } while (TakeIf(","));
     return Want(")", ") after the arguments, or , between them");
   }
@@ -374,11 +368,12 @@ class Parser {
   absl::Status CheckReadsNothing(const Expr& expr) const {
     const Expr* element = FindElement(expr);
     if (element == nullptr) return absl::OkStatus();
-    return Error(element->place,
-                 absl::StrCat(element->name,
-                              "[…] would be read in the middle of a statement"),
-                 absl::StrCat("a statement of its own, r0 = ", element->name,
-                              "[…]; or the address, &", element->name, "[…]"));
+    return Error(
+        element->place,
+        absl::StrCat(element->name,
+                     "[...] would be read in the middle of a statement"),
+        absl::StrCat("a statement of its own, r0 = ", element->name,
+                     "[...]; or the address, &", element->name, "[...]"));
   }
 
   absl::Status Expression(Expr* made, int depth) {
@@ -418,9 +413,8 @@ class Parser {
       made->number = Take().number;
       return absl::OkStatus();
     }
-    REAPSIM_RETURN_IF_ERROR(
-        WantName(address ? "the name of memory" : "a number or a name",
-                 &made->name));
+    REAPSIM_RETURN_IF_ERROR(WantName(
+        address ? "the name of memory" : "a number or a name", &made->name));
     made->kind = Expr::Kind::kName;
     if (!Now().Is("[")) {
       if (address) return Unexpected("[ and the number of a page");
@@ -428,8 +422,7 @@ class Parser {
     }
     (void)Take();
     made->kind = address ? Expr::Kind::kAddress : Expr::Kind::kElement;
-    REAPSIM_RETURN_IF_ERROR(
-        Expression(&made->parts.emplace_back(), depth + 1));
+    REAPSIM_RETURN_IF_ERROR(Expression(&made->parts.emplace_back(), depth + 1));
     return Want("]", "] after the number of a page");
   }
 
@@ -463,16 +456,12 @@ class Parser {
   }
 
   absl::Status Or(Prop* made, int depth) {
-    return Joined(made, "\\/", Prop::Kind::kOr, depth, [this](Prop* part,
-                                                              int inner) {
-      return And(part, inner);
-    });
+    return Joined(made, "\\/", Prop::Kind::kOr, depth,
+                  [this](Prop* part, int inner) { return And(part, inner); });
   }
   absl::Status And(Prop* made, int depth) {
-    return Joined(made, "/\\", Prop::Kind::kAnd, depth, [this](Prop* part,
-                                                               int inner) {
-      return Not(part, inner);
-    });
+    return Joined(made, "/\\", Prop::Kind::kAnd, depth,
+                  [this](Prop* part, int inner) { return Not(part, inner); });
   }
   // part { sign part }
   template <class ParsePart>
@@ -514,8 +503,7 @@ class Parser {
                        ? static_cast<int>(std::min<int64_t>(first.number, 999))
                        : NumberOfProgram(first.text);
       if (made->task < 0) {
-        return Error(first.place,
-                     absl::StrCat(first.Shown(), " is no program"),
+        return Error(first.place, absl::StrCat(first.Shown(), " is no program"),
                      "its number, as in 0:r0 or P0:r0");
       }
       (void)Take();
@@ -543,9 +531,9 @@ class Parser {
       absl::string_view sign;
       Prop::Compare compare;
     } kCompares[] = {
-        {"=", Prop::Compare::kEq},  {"!=", Prop::Compare::kNe},
-        {"<", Prop::Compare::kLt},  {"<=", Prop::Compare::kLe},
-        {">", Prop::Compare::kGt},  {">=", Prop::Compare::kGe},
+        {"=", Prop::Compare::kEq}, {"!=", Prop::Compare::kNe},
+        {"<", Prop::Compare::kLt}, {"<=", Prop::Compare::kLe},
+        {">", Prop::Compare::kGt}, {">=", Prop::Compare::kGe},
     };
     REAPSIM_RETURN_IF_ERROR(OneTerm(&made->term));
     const auto* compare =

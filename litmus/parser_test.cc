@@ -193,7 +193,8 @@ std::vector<ErrorCase> ErrorCases() {
        "of - + . _, and then a new line"},
       {"OpenComment", "REAP t\n  (* Result: Never\n",
        "2:3: this comment has no end; expected *)"},
-      {"OpenCComment", "REAP t\n/* x *)", "2:1: this comment has no end; "
+      {"OpenCComment", "REAP t\n/* x *)",
+       "2:1: this comment has no end; "
        "expected */"},
       {"BadNumber", "REAP t\n 12ab",
        "2:2: \"12ab\" is no number; expected a decimal one, or 0x and a "
@@ -220,8 +221,8 @@ std::vector<ErrorCase> ErrorCases() {
                 "2:23: \"breaks\": no switch after with; expected the name of "
                 "a model switch"),
       InPromise("UnknownSwitch", "Never v6.18 with no-rechek",
-                "2:4: there is no switch \"no-rechek\"; expected no-recheck "
-                "or reaper-no-recheck"),
+                "2:4: there is no switch \"no-rechek\"; expected "
+                "no-recheck"),
       InPromise("NoInvariant", "Sometimes breaks X4",
                 "2:29: \"X4\": this is no number of an invariant; expected S1 "
                 "to S30 or L1 to L9, as docs/invariants.md has them"),
@@ -317,7 +318,7 @@ std::vector<ErrorCase> ErrorCases() {
       // Programs: syntax.
       {"NoProgram", absl::StrCat(kHead, "{ }\nexists (0:r=0)"),
        "4:1: here stands \"exists\"; expected a program such as P0(lmkd) { "
-       "… }"},
+       "... }"},
       {"ProgramWithoutTask", absl::StrCat(kHead, "{ }\nP0 { }"),
        "4:4: here stands \"{\"; expected ( and the task that runs it"},
       {"ProgramOfNobody", absl::StrCat(kHead, "{ }\nP0() { }"),
@@ -334,7 +335,7 @@ std::vector<ErrorCase> ErrorCases() {
                 "the other"),
       InProgram("HalfStatement", "r;",
                 "4:10: here stands \";\"; expected a statement such as r0 = "
-                "call(…); heap[0] = 7; or r1 = heap[0];"),
+                "call(...); heap[0] = 7; or r1 = heap[0];"),
       InProgram("NoEndOfStatement", "getpid() r = 1;",
                 "4:18: here stands \"r\"; expected ; after the statement"),
       InProgram("OpenArguments", "kill(p, 9;",
@@ -353,24 +354,25 @@ std::vector<ErrorCase> ErrorCases() {
                 "4:20: here stands \",\"; expected [ and the number of a "
                 "page"),
       InProgram("ReadInside", "r = heap[0] + 1;",
-                "4:13: heap[…] would be read in the middle of a statement; "
-                "expected a statement of its own, r0 = heap[…]; or the "
-                "address, &heap[…]"),
+                "4:13: heap[...] would be read in the middle of a statement; "
+                "expected a statement of its own, r0 = heap[...]; or the "
+                "address, &heap[...]"),
       InProgram("ReadAsArgument", "kill(p, heap[0]);",
-                "4:17: heap[…] would be read in the middle of a statement; "
-                "expected a statement of its own, r0 = heap[…]; or the "
-                "address, &heap[…]"),
+                "4:17: heap[...] would be read in the middle of a statement; "
+                "expected a statement of its own, r0 = heap[...]; or the "
+                "address, &heap[...]"),
       InProgram("TooDeep", absl::StrCat("r = ", std::string(60, '('), "1"),
                 "4:54: this is nested too deep; expected at most 40 levels"),
       InProgram("OpenParenthesis", "r = (1;",
                 "4:15: here stands \";\"; expected ) after the expression"),
       // Programs: meaning.
       {"UnknownTask",
-       absl::StrCat(kHead, "{ process lmkd; }\nP0(lmdk) { }\nexists (0:r=0)"),
-       "4:4: there is no task \"lmdk\"; expected lmkd"},
+       absl::StrCat(kHead, "{ process lmkd; }\nP0(lmk) { }\nexists (0:r=0)"),
+       "4:4: there is no task \"lmk\"; expected lmkd"},
       {"TwoProgramsOfOneTask",
-       absl::StrCat(kHead, "{ process p; }\nP0(p) { }\nP1(p) { }\n"
-                           "exists (0:r=0)"),
+       absl::StrCat(kHead,
+                    "{ process p; }\nP0(p) { }\nP1(p) { }\n"
+                    "exists (0:r=0)"),
        "5:4: \"p\" is busy already; expected a task that has begun nothing and "
        "runs no other program"},
       {"ProgramsOutOfOrder",
