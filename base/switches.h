@@ -7,7 +7,7 @@
 //
 //   Kernel k({.version = "v6.18", .switches = {Switch::kNoRecheck}});
 //
-// Modelled code asks switched(Switch::kNoRecheck) (sched/engine.h), and only
+// Modelled code asks Switched(Switch::kNoRecheck) (sched/engine.h), and only
 // where it is not in a hurry. What a switch is, and is not: docs/adr.
 //
 // Checks: properties that real kernels break, and that are looked at only where

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "mm/exit_switches.h"
 #include "mm/filemap.h"
 #include "mm/ksm.h"
 #include "mm/memory.h"
@@ -185,7 +186,7 @@ void __mmput(mm_struct* mm) {
   Mark(Point::kMmput);
   exit_aio(mm);
   ksm_exit(mm);
-  exit_mmap(mm);
+  if (!ExitMmapSwitched(mm)) exit_mmap(mm);
   mmdrop(mm);
 }
 

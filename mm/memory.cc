@@ -591,7 +591,10 @@ uint32_t swap_pte_batch(const pte_t* pte, uint64_t max_nr) {
 // Whether a marker goes. Others than uffd-wp and guards always do.
 bool ZapsMarker(const ZapSection& z, pte_t ptent) {
   const uint64_t bits = swp_offset(ptent);
-  if (z.details.drop_markers) return true;
+  if (z.details.drop_markers ||
+      (z.details.reaping && Switched(Switch::kReaperDropsMarkers))) {
+    return true;
+  }
   if ((bits & PTE_MARKER_GUARD) != 0) return false;
   if ((bits & PTE_MARKER_UFFD_WP) == 0) return true;
   return vma_is_anonymous(z.vma) && differences().uffd_wp_anon_marker_cleared;
@@ -807,6 +810,7 @@ void zap_page_range_single(vm_area_struct* vma, uint64_t start, uint64_t size) {
 // ---- Faults ----------------------------------------------------------------
 
 unsigned check_stable_address_space(mm_struct* mm) {
+  if (Switched(Switch::kFaultsIgnoreUnstable)) return 0;
   return test_bit(MMF_UNSTABLE, &mm->flags) ? VM_FAULT_SIGBUS : 0;
 }
 

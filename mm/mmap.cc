@@ -286,6 +286,7 @@ namespace {
 // Whether what is being unmapped may be so beside readers. Up to v6.4 a stack
 // above it could grow into it meanwhile, and use tables that go.
 bool MayDowngrade(const vma_munmap_struct& vms) {
+  if (Switched(Switch::kMunmapAlwaysDowngrades)) return true;
   return differences().stack_grows_under_write_lock || vms.next == nullptr ||
          (vms.next->vm_flags & VM_GROWSDOWN) == 0;
 }

@@ -1,6 +1,8 @@
 // Copyright 2026 The reapsim Authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "mm/mmap_lock.h"
+
 #include <sys/mman.h>
 
 #include <string>
@@ -9,7 +11,6 @@
 #include "mm/filemap.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
-#include "mm/mmap_lock.h"
 #include "mm/oom_kill.h"
 #include "mm/pgtable.h"
 #include "mm/populate.h"
@@ -38,7 +39,8 @@ MmapArgs AnonAt(uint64_t addr, uint64_t pages, uint64_t flags = 0) {
 // it has four pages, the first of which is there.
 class Process {
  public:
-  explicit Process(const std::string& version) : w(version) {
+  explicit Process(const std::string& version, Switches switches = {})
+      : w(version, {}, switches) {
     task = w.Spawn();
     other = w.SpawnSharing(task);
     mm = task->mm;
@@ -1148,6 +1150,17 @@ TEST(StackTest, MunmapNextToOneIsNotDowngradedUpToV64) {
     EXPECT_FALSE(rwsem_is_locked(&p.mm->mmap_lock));
     EXPECT_EQ(p.w.Problems(), "");
   }
+}
+
+TEST(StackTest, SwitchedMunmapNextToOneIsDowngradedEarlierToo) {
+  Process p("v6.4", {Switch::kMunmapAlwaysDowngrades});
+  MapStack(p);
+  p.Map(AnonAt(kStackTop - 10 * kPage, 2));
+  p.w.Start(p.other, [] { (void)vm_munmap(kStackTop - 9 * kPage, kPage); });
+  ASSERT_TRUE(p.w.RunUntil(p.other, Point::kZapVma));
+  EXPECT_EQ(p.mm->mmap_lock.writer, 0u);
+  EXPECT_EQ(p.mm->mmap_lock.readers, 1u);
+  ASSERT_TRUE(p.w.Go(p.other));
 }
 
 TEST(StackTest, MunmapOfNothingDoesNotDowngrade) {

@@ -207,7 +207,8 @@ void tlb_gather_mmu_fullmm(mmu_gather* tlb, mm_struct* mm) {
 void tlb_finish_mmu(mmu_gather* tlb) {
   // Somebody else unmaps in this mm, too, and may have cleared entries that we
   // then found empty and did not note for the flush.
-  if (atomic_read(tlb->mm->tlb_flush_pending) > 1) {
+  if (atomic_read(tlb->mm->tlb_flush_pending) > 1 &&
+      !Switched(Switch::kNoTlbFlushPending)) {
     tlb->fullmm = true;
     __tlb_reset_range(tlb);
     tlb->freed_tables = true;

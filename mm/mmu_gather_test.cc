@@ -146,6 +146,23 @@ TEST(MmuGatherTest, FlushesEverythingBesideAnotherGather) {
   EXPECT_EQ(task->mm->tlb_flush_pending, 0u);
 }
 
+// H30: without the guard a translation outlives the page.
+TEST(MmuGatherTest, SwitchedLeavesTheFlushToTheOtherGather) {
+  MmWorld w("v6.18", {}, {Switch::kNoTlbFlushPending});
+  task_struct* task = w.Spawn();
+  task_struct* other = w.SpawnSharing(task);
+  MapPages(w, task, 8, MAP_PRIVATE | MAP_ANONYMOUS, nullptr,
+           PopulateKind::kAnon);
+  uint64_t word = 0;
+  w.Run(task, [&] { access_user_word(kBase, false, &word); });
+  w.Start(other, ZapAll);
+  ASSERT_TRUE(w.RunUntil(other, Point::kTlbFlush));
+  w.Run(task, ZapAll);
+  EXPECT_EQ(w.mm().tlb_filled[0], 1u);
+  EXPECT_TRUE(w.Go(other));
+  EXPECT_EQ(w.mm().tlb_filled[0], 0u);
+}
+
 TEST(MmuGatherTest, TablesWaitForAGracePeriodWhereTheKernelUsesRcu) {
   for (const char* version : {"v5.15-rc1", "v6.18"}) {
     SCOPED_TRACE(version);

@@ -126,6 +126,10 @@ void mmu_notifier_invalidate_range_start(mmu_notifier_range* range) {
 }
 
 int mmu_notifier_invalidate_range_start_nonblock(mmu_notifier_range* range) {
+  if (Switched(Switch::kBlockingNotifiers)) {
+    mmu_notifier_invalidate_range_start(range);
+    return 0;
+  }
   range->blockable = false;
   return __mmu_notifier_invalidate_range_start(*range);
 }

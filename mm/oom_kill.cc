@@ -154,6 +154,15 @@ void select_bad_process(oom_control* oc) {
 
 }  // namespace
 
+namespace {
+
+// The flags of VMAs that the reapers of no version take.
+uint64_t NeverReaped() {
+  return Switched(Switch::kReaperTakesHugetlb) ? 0 : VM_HUGETLB | VM_PFNMAP;
+}
+
+}  // namespace
+
 bool process_shares_mm(task_struct* p, mm_struct* mm) {
   for (task_struct& t : p->signal->thread_head) {
     Charge(Cost::kThreadScanned, 1);
@@ -179,7 +188,7 @@ bool __oom_reap_task_mm(mm_struct* mm) {
     Mark(Point::kReapVma);
     // The mark may have let somebody else run.
     vma_check_live(vma);
-    uint64_t never = VM_HUGETLB | VM_PFNMAP;
+    uint64_t never = NeverReaped();
     if (!differences().reaps_mlocked) never |= VM_LOCKED;
     const bool ours = vma_is_anonymous(vma) || (vma->vm_flags & VM_SHARED) == 0;
     if ((vma->vm_flags & never) != 0 || !ours) {
@@ -215,7 +224,8 @@ bool oom_reap_task_mm(task_struct* tsk, mm_struct* mm) {
     return false;
   }
   // exit_mmap has got there first, or the mm is broken.
-  if (test_bit(MMF_OOM_SKIP, &mm->flags)) {
+  if (!Switched(Switch::kReaperNoRecheck) &&
+      test_bit(MMF_OOM_SKIP, &mm->flags)) {
     trace_oom("skip_task_reaping", "pid=%d", tsk->pid);
     mmap_read_unlock(mm);
     return true;
@@ -234,12 +244,30 @@ bool oom_reap_task_mm(task_struct* tsk, mm_struct* mm) {
   return ret;
 }
 
+// One attempt. True: nothing is left to try.
+bool TryToReap(task_struct* tsk, mm_struct* mm) {
+  if (!Switched(Switch::kReaperPinsMmUsers)) return oom_reap_task_mm(tsk, mm);
+  // v4.6: exit_mmap() can't begin while the reaper is a user of the mm, and
+  // falls to the reaper if it is the last.
+  if (!mmget_not_zero(mm)) return true;
+  const bool done = oom_reap_task_mm(tsk, mm);
+  mmput(mm);
+  return done;
+}
+
+// Whether the reaper is to try once more. No count without an end: the states
+// of a search would not repeat.
+bool MayTryAgain(int* attempts) {
+  return Switched(Switch::kReaperNeverGivesUp) ||
+         (*attempts)++ < MAX_OOM_REAP_RETRIES;
+}
+
 // mm/oom_kill.c:oom_reap_task()
 void oom_reap_task(task_struct* tsk) {
   Mark(Point::kOomReapTask);
   mm_struct* mm = tsk->signal->oom_mm;
   int attempts = 0;
-  while (attempts++ < MAX_OOM_REAP_RETRIES && !oom_reap_task_mm(tsk, mm)) {
+  while (MayTryAgain(&attempts) && !TryToReap(tsk, mm)) {
     (void)schedule_timeout_idle(HZ / 10);
   }
   if (attempts > MAX_OOM_REAP_RETRIES && !test_bit(MMF_OOM_SKIP, &mm->flags)) {
@@ -303,7 +331,8 @@ void wake_oom_reaper(timer_list* timer) {
 // mm/oom_kill.c:queue_oom_reaper()
 void queue_oom_reaper(task_struct* tsk) {
   // Once for an mm, however many of its threads are marked.
-  if (test_and_set_bit(MMF_OOM_REAP_QUEUED, &tsk->signal->oom_mm->flags)) {
+  if (test_and_set_bit(MMF_OOM_REAP_QUEUED, &tsk->signal->oom_mm->flags) &&
+      !Switched(Switch::kVictimsQueuedTwice)) {
     return;
   }
   get_task_struct(tsk);
@@ -388,7 +417,7 @@ bool __task_will_free_mem(task_struct* task,
       differences().dying_vetoed_by_group_coredump_flag
           ? (READ_ONCE(sig->flags) & SIGNAL_GROUP_COREDUMP) != 0
           : READ_ONCE(sig->core_state) != nullptr;
-  if (dumping) {
+  if (dumping && !Switched(Switch::kCoreDumpIsNoVeto)) {
     *why = WillFreeReason::kCoreDump;
     return false;
   }
@@ -433,6 +462,10 @@ void PrefetchLaterOnes(const task_struct& p) {
   return ret;
 }
 
+bool SharersAreToDie(task_struct* task, mm_struct* mm) {
+  return Switched(Switch::kSharersNeedNotDie) || SharersWillFreeMem(task, mm);
+}
+
 }  // namespace
 
 bool task_will_free_mem(task_struct* task) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -450,7 +483,7 @@ bool task_will_free_mem(task_struct* task) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (atomic_read(mm->mm_users) <= 1) {
     return Because(WillFreeReason::kOnlyUser, true);
   }
-  if (!SharersWillFreeMem(task, mm)) return false;
+  if (!SharersAreToDie(task, mm)) return false;
   return Because(WillFreeReason::kAllSharersDie, true);
 }
 
@@ -496,7 +529,9 @@ void __oom_kill_process(task_struct* victim,
     if (!process_shares_mm(&q, mm) || same_thread_group(&q, victim)) continue;
     if (is_global_init(&q)) {
       can_oom_reap = false;
-      set_bit(MMF_OOM_SKIP, &mm->flags);
+      if (!Switched(Switch::kInitSharedMmNotHidden)) {
+        set_bit(MMF_OOM_SKIP, &mm->flags);
+      }
       pr_info("oom killer %d (%s) has mm pinned by %d (%s)", victim->pid,
               victim->comm, q.pid, q.comm);
       continue;

@@ -24,6 +24,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/kernel_version.h"
+#include "base/switches.h"
 #include "mm/debug.h"
 #include "mm/fork.h"
 #include "mm/memory.h"
@@ -36,8 +37,10 @@ namespace reapsim {
 class MmWorld {
  public:
   // A version of the table of differences, supported or not.
-  explicit MmWorld(const std::string& version, const MmOptions& options = {})
-      : engine_(&arena_, DifferencesAt(ParseKernelVersion(version).value())),
+  explicit MmWorld(const std::string& version, const MmOptions& options = {},
+                   Switches switches = {}, Checks checks = {})
+      : engine_(&arena_, DifferencesAt(ParseKernelVersion(version).value()),
+                switches, checks),
         sched_(InitSched(&arena_)),
         mm_(InitMm(&arena_, options)) {}
 

@@ -27,7 +27,8 @@ struct FiberStart {
   }
 };
 
-Engine::Engine(Arena* arena, const Differences& differences)
+Engine::Engine(Arena* arena, const Differences& differences, Switches switches,
+               Checks checks)
     : arena_(arena), state_(arena->NewRoot<EngineState>()) {
   Extent* extent = arena->Reserve(Part::kHistory, sizeof(EngineHistory));
   extent->used = sizeof(EngineHistory);
@@ -35,7 +36,9 @@ Engine::Engine(Arena* arena, const Differences& differences)
   stacks_ = arena->Reserve(Part::kStack, kMaxFibers * kStackSize);
   state_->engine = this;
   state_->history = history_;
-  state_->differences = differences;
+  state_->differences = WithSwitches(differences, switches);
+  state_->switches = switches;
+  state_->checks = checks;
   state_->fibers.Init(arena, "fiber", kMaxFibers);
 }
 

@@ -27,6 +27,7 @@
 #include "base/arena.h"
 #include "base/kernel_version.h"
 #include "base/slab.h"
+#include "base/switches.h"
 #include "sched/cost.h"
 #include "sched/point.h"
 #include "sched/verdict.h"
@@ -147,6 +148,8 @@ struct EngineState {
   // trace. If not, points are passed without a further look.
   bool watched;
   Differences differences;  // of the kernel version; constant
+  Switches switches;        // constant
+  Checks checks;            // constant
   Slab<Fiber, FiberHistory> fibers;
 };
 
@@ -156,7 +159,8 @@ class Engine {
   // Deep enough for -O0 and asan; untouched pages cost nothing.
   static constexpr size_t kStackSize = 256 << 10;
 
-  Engine(Arena* arena, const Differences& differences);
+  Engine(Arena* arena, const Differences& differences, Switches switches = {},
+         Checks checks = {});
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -240,6 +244,11 @@ class Engine {
 inline const Differences& differences() {
   return Here<EngineState>().differences;
 }
+
+// Whether this world was made with that switch, or asked for that check. Not
+// for code that is in a hurry.
+inline bool Switched(Switch s) { return Here<EngineState>().switches.Has(s); }
+inline bool Checked(Check c) { return Here<EngineState>().checks.Has(c); }
 
 // An operation that can always be done: the task may be stopped before it.
 inline void SchedulePoint(Point point, Access access, uint32_t object,

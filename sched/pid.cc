@@ -303,10 +303,12 @@ task_struct* pidfd_get_task(int pidfd, unsigned int* f_flags, int* error) {
   pid_type type = PIDTYPE_TGID;
   unsigned int flags = 0;
   pid* pid = pidfd_self_pid(pidfd, &type);
-  if (pid == nullptr) pid = pidfd_get_pid(pidfd, &flags, error);
+  const bool self = pid != nullptr;
+  if (!self) pid = pidfd_get_pid(pidfd, &flags, error);
   if (pid == nullptr) return nullptr;
+  const bool leaks = self && Switched(Switch::kPidfdSelfLeaksPid);
   task_struct* task = get_pid_task(pid, type);
-  put_pid(pid);
+  if (!leaks) put_pid(pid);
   *error = task == nullptr ? -ESRCH : 0;
   if (task != nullptr && f_flags != nullptr) *f_flags = flags;
   return task;

@@ -106,7 +106,8 @@ Kernel::Kernel(const KernelOptions& options)
 Kernel::Kernel(const KernelOptions& options, ResolvedVersion version)
     : version_(std::move(version)) {
   version_.differences = DifferencesOf(options, version_);
-  engine_ = std::make_unique<Engine>(&arena_, version_.differences);
+  engine_ = std::make_unique<Engine>(&arena_, version_.differences,
+                                     options.switches, options.checks);
   sched_ = InitSched(&arena_);
   mm_ = InitMm(&arena_, {.cpus = options.cpus,
                          .frames = options.memory >> PAGE_SHIFT,

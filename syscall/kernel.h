@@ -44,6 +44,7 @@
 #include "absl/status/statusor.h"
 #include "base/arena.h"
 #include "base/kernel_version.h"
+#include "base/switches.h"
 #include "base/units.h"
 #include "mm/mm_types.h"
 #include "mm/oom_kill.h"
@@ -63,7 +64,9 @@ struct KernelOptions {
   // The version as the table of differences has it, whether or not the model
   // stands for all of it: ResolveExactly(). Else the nearest supported one.
   bool exact = false;
-  bool mmu = true;  // false: CONFIG_MMU is off
+  Switches switches = {};  // what to take out of the kernel, or to put back
+  Checks checks = {};      // what to look at beside what always is
+  bool mmu = true;         // false: CONFIG_MMU is off
   int cpus = 2;
   uint64_t memory = uint64_t{4} << 30;  // bytes of page frames
   uint64_t swap = uint64_t{1} << 30;    // bytes

@@ -34,8 +34,9 @@ bool HasBit(const mm_struct* mm, unsigned bit) {
 // keeps alive by mm_count, as process_mrelease() does.
 class Dying {
  public:
-  explicit Dying(const char* version, bool empty = false)
-      : w_(version),
+  explicit Dying(const char* version, bool empty = false,
+                 Switches switches = {})
+      : w_(version, {}, switches),
         task_(w_.Spawn()),
         walker_(w_.SpawnWithoutMm()),
         mm_(task_->mm) {
@@ -343,6 +344,98 @@ TEST(ExitMmap, LeftTheListDanglingInOlderVersions) {
     ASSERT_TRUE(d.Reaches(Point::kExitMmapDone));
     d.Walker([mm = d.mm()] { (void)vma_first(mm); });
     EXPECT_EQ(d.engine().TakeVerdict().kind, VerdictKind::kUseAfterFree);
+  }
+}
+
+// ---- With a guard taken out ------------------------------------------------
+
+TEST(ExitMmapSwitched, IsTheVersionsWhereTheSwitchMeansNothing) {
+  struct Case {
+    const char* version;
+    Switch id;
+  };
+  for (const Case& c : {Case{"v5.15-rc1", Switch::kExitWithoutLock},
+                        Case{"v5.15-rc1", Switch::kFreePgtablesUnderReadLock},
+                        Case{"v5.19", Switch::kMunlockBesideReapers},
+                        Case{"v6.18", Switch::kExitTrustsCurrent}}) {
+    SCOPED_TRACE(c.version);
+    Dying d(c.version, /*empty=*/false, {c.id});
+    d.ReadLock();
+    d.Exit();
+    const ReaderCase as_ever = std::string(c.version) == "v5.15-rc1"
+                                   ? ReaderCase{c.version, true, true}
+                               : std::string(c.version) == "v5.19"
+                                   ? ReaderCase{c.version, false, false}
+                                   : ReaderCase{c.version, true, false};
+    EXPECT_EQ(d.Reaches(Point::kExitMmapUnmap), as_ever.unmaps);
+    EXPECT_EQ(d.Reaches(Point::kExitMmapFreePgtables), as_ever.frees_tables);
+    d.ReadUnlock();
+    EXPECT_TRUE(d.Ends());
+  }
+}
+
+TEST(ExitMmapSwitched, FreesTablesBesideReaders) {
+  for (const Switch id :
+       {Switch::kFreePgtablesUnderReadLock, Switch::kExitWithoutLock}) {
+    for (const char* version :
+         {"v5.17-rc1", "v5.19", "v6.1", "v6.4", "v6.18"}) {
+      SCOPED_TRACE(version);
+      Dying d(version, /*empty=*/false, {id});
+      d.ReadLock();
+      d.Exit();
+      ASSERT_TRUE(d.Reaches(Point::kExitMmapDone));
+      EXPECT_EQ(d.mm()->pgtables_bytes, 0);
+      EXPECT_EQ(d.state().vma_slab.live(), 0u);
+      // From v6.1 on the mm is hidden, as ever.
+      EXPECT_EQ(d.hidden(), version[1] == '6');
+      d.ReadUnlock();
+    }
+  }
+}
+
+TEST(ExitMmapSwitched, LeavesTheListDanglingUnderTheLocksOfItsVersion) {
+  for (const char* version : {"v5.19", "v6.1", "v6.18"}) {
+    SCOPED_TRACE(version);
+    Dying d(version, /*empty=*/false, {Switch::kExitLeavesVmasLinked});
+    d.ReadLock();
+    d.Exit();
+    EXPECT_FALSE(d.Reaches(Point::kExitMmapFreePgtables));
+    d.ReadUnlock();
+    ASSERT_TRUE(d.Reaches(Point::kExitMmapDone));
+    d.Walker([mm = d.mm()] { (void)vma_first(mm); });
+    EXPECT_EQ(d.engine().TakeVerdict().kind, VerdictKind::kUseAfterFree);
+  }
+}
+
+TEST(ExitMmapSwitched, MunlocksAnOomVictimThatIsNotHiddenYet) {
+  for (const char* version : {"v5.15-rc1", "v5.17"}) {
+    SCOPED_TRACE(version);
+    Dying d(version, /*empty=*/false, {Switch::kMunlockBesideReapers});
+    d.Lock(kBase);
+    d.MarkAsOomVictim();
+    d.ReadLock();
+    d.Exit();
+    ASSERT_TRUE(d.Reaches(Point::kExitMmapUnmap)) << "with a reaper inside";
+    EXPECT_EQ(d.LockedVmas(), 0);
+    EXPECT_FALSE(d.hidden());
+    EXPECT_FALSE(d.unstable()) << "it has not reaped itself";
+    EXPECT_FALSE(d.Reaches(Point::kExitMmapFreePgtables)) << "it waits here";
+    EXPECT_TRUE(d.hidden());
+    d.ReadUnlock();
+    EXPECT_TRUE(d.Ends());
+  }
+}
+
+// H5: whoever drops the last user of an OOM victim's mm is no OOM victim.
+TEST(ExitMmapSwitched, DoesNotKnowAVictimsMmIfAnotherTaskTearsItDown) {
+  for (const char* version : {"v5.15-rc1", "v5.19"}) {
+    SCOPED_TRACE(version);
+    Dying d(version, /*empty=*/false, {Switch::kExitTrustsCurrent});
+    d.MarkAsOomVictim();
+    d.Exit();
+    ASSERT_TRUE(d.Reaches(Point::kExitMmapUnmap));
+    EXPECT_FALSE(d.unstable());
+    EXPECT_FALSE(d.hidden());
   }
 }
 

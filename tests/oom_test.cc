@@ -200,6 +200,103 @@ TEST(OomReaper, IsQueuedOnceForAnMmHoweverManyThreadsAreMarked) {
   ExpectCleanEnd(k);
 }
 
+// ---- The reaper with a guard taken out -------------------------------------
+
+TEST(OomReaperSwitched, NeverGivesUpAndNeverHidesTheMm) {
+  Kernel k({.switches = {Switch::kReaperNeverGivesUp}});
+  Task& victim = SpawnWith(k, "victim", 64);
+  Task& thread =
+      k.TaskOf(static_cast<pid_t>(int64_t{k.As(victim).clone_thread()}));
+  k.Begin(thread, [](User user) { (void)user.fork(); });
+  ASSERT_EQ(k.RunUntil(thread, Point::kDupMmap), Stepped::kAtPoint);
+  k.Hold(thread);  // it keeps mmap_lock for write
+  Sleep(k, victim);
+  k.OomKill(victim);
+  k.AdvanceTime(30 * kSecond);
+  EXPECT_FALSE(victim.mm().oom_skip());
+  k.Release(thread);
+  ExpectCleanEnd(k);
+}
+
+TEST(OomReaperSwitched, IsAUserOfTheMmWhileItWalks) {
+  for (const bool pins : {false, true}) {
+    SCOPED_TRACE(pins);
+    Kernel k(
+        {.switches = pins ? Switches{Switch::kReaperPinsMmUsers} : Switches{}});
+    Task& victim = SpawnWith(k, "victim", 64);
+    Sleep(k, victim);
+    k.OomKill(victim);
+    const uint32_t users = victim.mm().users();
+    k.Hold(k.oom_reaper());
+    k.AdvanceTime(2 * kSecond);
+    ASSERT_EQ(k.RunUntil(k.oom_reaper(), Point::kReapVma), Stepped::kAtPoint);
+    EXPECT_EQ(victim.mm().users(), users + (pins ? 1 : 0));
+    k.Release(k.oom_reaper());
+    ExpectCleanEnd(k);
+  }
+}
+
+// The reaper has got to work when exit_mmap(), beside it, is done.
+TEST(OomReaperSwitched, WalksAnMmThatIsDoneWith) {
+  for (const bool rechecks : {true, false}) {
+    SCOPED_TRACE(rechecks);
+    Kernel k({.switches =
+                  rechecks ? Switches{} : Switches{Switch::kReaperNoRecheck}});
+    Task& victim = SpawnWith(k, "victim", 64);
+    const std::string pid = "pid=" + std::to_string(victim.pid());
+    Sleep(k, victim);
+    k.OomKill(victim);
+    k.Hold(k.oom_reaper());
+    k.AdvanceTime(2 * kSecond);
+    ASSERT_EQ(k.RunUntil(k.oom_reaper(), Point::kOomReapTask),
+              Stepped::kAtPoint);
+    k.BlockDriver(false);
+    k.RunUntilIdle();
+    k.Release(k.oom_reaper());
+    k.RunUntilIdle();
+    EXPECT_EQ(
+        k.TraceEvents().back(),
+        (rechecks ? "skip_task_reaping: " : "finish_task_reaping: ") + pid);
+    ExpectCleanEnd(k);
+  }
+}
+
+TEST(OomReaperSwitched, IsQueuedOnceForEachThreadThatIsMarked) {
+  Kernel k({.switches = {Switch::kVictimsQueuedTwice}});
+  Task& victim = SpawnWith(k, "victim", 8);
+  Task& thread =
+      k.TaskOf(static_cast<pid_t>(int64_t{k.As(victim).clone_thread()}));
+  const auto run_out_of_memory = []() -> int64_t {
+    OomState& oom = Here<OomState>();
+    mutex_lock(&oom.oom_lock);
+    oom_control oc;
+    const bool progress = out_of_memory(&oc);
+    mutex_unlock(&oom.oom_lock);
+    return progress ? 1 : 0;
+  };
+  // Both have come to the OOM killer when they are killed.
+  for (Task* task : {&victim, &thread}) {
+    k.BeginCall(*task, run_out_of_memory);
+    ASSERT_EQ(k.RunUntil(*task, Point::kMutexLock), Stepped::kAtPoint);
+    k.Hold(*task);
+  }
+  EXPECT_THAT(k.As(k.init()).kill(victim.pid(), SIGKILL), SyscallSucceeds());
+  for (Task* task : {&victim, &thread}) {
+    ASSERT_EQ(k.RunUntil(*task, Point::kDoExit), Stepped::kAtPoint);
+  }
+  k.Hold(k.oom_reaper());
+  k.AdvanceTime(3 * kSecond);
+  int woken = 0;
+  for (const std::string& event : k.TraceEvents()) {
+    woken += event.starts_with("wake_reaper") ? 1 : 0;
+  }
+  EXPECT_EQ(woken, 2);
+  k.Release(k.oom_reaper());
+  k.Release(victim);
+  k.Release(thread);
+  ExpectCleanEnd(k);
+}
+
 // ---- Selection -------------------------------------------------------------
 
 TEST(OomKiller, ChoosesTheLargestProcess) {

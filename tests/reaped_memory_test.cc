@@ -159,6 +159,22 @@ TEST_P(ReapedMemoryTest, HugetlbPagesAreKept) {
   EXPECT_THAT(Peek(huge.kernel()), SyscallSucceedsWithValue(kStored));
 }
 
+// H3: what the check of MMF_UNSTABLE is for.
+TEST(ReapedMemorySwitched, ComesBackAsZeroes) {
+  Kernel k({.switches = {Switch::kFaultsIgnoreUnstable}});
+  Task& victim = k.Spawn("victim");
+  Task& reader = k.Spawn("reader");
+  const int64_t heap = k.As(victim).mmap(4_KiB, Anonymous());
+  EXPECT_THAT(k.As(victim).store(heap, kStored), SyscallSucceeds());
+  const int fd =
+      static_cast<int>(int64_t{k.As(reader).pidfd_open(victim.pid(), 0)});
+  EXPECT_THAT(k.As(reader).kill(victim.pid(), SIGKILL), SyscallSucceeds());
+  EXPECT_THAT(k.As(reader).process_mrelease(fd, 0), SyscallSucceeds());
+  EXPECT_THAT(k.As(reader).peek(victim.pid(), heap),
+              SyscallSucceedsWithValue(0));
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
 INSTANTIATE_TEST_SUITE_P(, ReapedMemoryTest,
                          ::testing::Values("v5.15-rc1", "v6.18"),
                          [](const auto& info) {
