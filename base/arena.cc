@@ -117,36 +117,54 @@ size_t Arena::UsedBytes(Part part) const {
   return sum;
 }
 
-Arena::Snapshot Arena::Take() const {
-  Snapshot snapshot;
-  const auto add = [&snapshot](const void* p, size_t n) {
-    const char* c = static_cast<const char*>(p);
-    snapshot.bytes_.insert(snapshot.bytes_.end(), c, c + n);
-  };
-  add(header_, sizeof(ArenaHeader));
+void Arena::CopyUsed(std::vector<size_t>* used) const {
+  used->resize(static_cast<size_t>(header_->extent_count));
   for (int i = 0; i < header_->extent_count; ++i) {
-    add(header_->extents[i].base, header_->extents[i].used);
+    (*used)[static_cast<size_t>(i)] = header_->extents[i].used;
   }
-  return snapshot;
 }
 
-void Arena::Restore(const Snapshot& snapshot) {
-  // Zero what was used since, then copy: free memory is always zero.
+char* Arena::CopyOut(Part part, char* to) const {
   for (int i = 0; i < header_->extent_count; ++i) {
-    std::memset(header_->extents[i].base, 0, header_->extents[i].used);
+    const Extent& extent = header_->extents[i];
+    if (extent.part != part || extent.used == 0) continue;
+    std::memcpy(to, extent.base, extent.used);
+    to += extent.used;
   }
-  const char* from = snapshot.bytes_.data();
-  const auto take = [&from](void* p, size_t n) {
-    std::memcpy(p, from, n);
-    from += n;
-  };
-  take(header_, sizeof(ArenaHeader));
+  return to;
+}
+
+void Arena::RestoreUsed(const std::vector<size_t>& used) {
+  REAP_CHECK_EQ(used.size(), static_cast<size_t>(header_->extent_count),
+                "arena: copy of another world");
   for (int i = 0; i < header_->extent_count; ++i) {
-    take(header_->extents[i].base, header_->extents[i].used);
+    Extent& extent = header_->extents[i];
+    const size_t then = used[static_cast<size_t>(i)];
+    if (extent.used > then) {
+      std::memset(extent.base + then, 0, extent.used - then);
+    }
+    extent.used = then;
   }
-  REAP_CHECK_EQ(from - snapshot.bytes_.data(),
-                static_cast<ptrdiff_t>(snapshot.bytes_.size()),
-                "arena: snapshot of another world");
+}
+
+const char* Arena::CopyIn(Part part, const char* from) {
+  for (int i = 0; i < header_->extent_count; ++i) {
+    const Extent& extent = header_->extents[i];
+    if (extent.part != part || extent.used == 0) continue;
+    std::memcpy(extent.base, from, extent.used);
+    from += extent.used;
+  }
+  return from;
+}
+
+void Arena::AllowCopies() {
+  header_->may_be_copied = true;
+#ifdef REAPSIM_ASAN
+  for (int i = 0; i < header_->extent_count; ++i) {
+    const Extent& extent = header_->extents[i];
+    __asan_unpoison_memory_region(extent.base, extent.used);
+  }
+#endif
 }
 
 }  // namespace reapsim

@@ -31,6 +31,17 @@
 
 #include "base/check.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define REAPSIM_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define REAPSIM_ASAN 1
+#endif
+#endif
+#ifdef REAPSIM_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace reapsim {
 
 enum class Part : uint8_t { kState, kStack, kHistory };
@@ -61,6 +72,7 @@ struct ArenaHeader {
   Arena* arena;  // constant after construction; a host address
   void* roots[kRootCount];
   size_t reserved[kPartCount];  // bytes of each part given to extents
+  bool may_be_copied;           // Arena::AllowCopies()
   int extent_count;
   Extent extents[kMaxExtents];
 };
@@ -106,15 +118,22 @@ class Arena {
   // The used bytes of all extents but the stacks', which their owner copies.
   size_t UsedBytes(Part part) const;
 
-  // A copy of every used byte of the world. Small worlds only.
-  class Snapshot {
-   private:
-    friend class Arena;
-    std::vector<char> bytes_;
-  };
-  Snapshot Take() const;
-  // Puts the world back as it was at Take(); bytes used since then are zeroed.
-  void Restore(const Snapshot& snapshot);
+  // Copying a world, one part at a time; Engine::Take() puts the parts
+  // together. Small worlds only: every used byte is copied.
+  //
+  // How much of each extent is in use.
+  void CopyUsed(std::vector<size_t>* used) const;
+  // Writes the used bytes of a part to `to`, which has room for
+  // UsedBytes(part); returns the end of what it wrote.
+  char* CopyOut(Part part, char* to) const;
+  // Puts `used` back, as CopyUsed() had it, and a part's bytes; what has come
+  // into use since is zero again. Returns the end of what it read.
+  void RestoreUsed(const std::vector<size_t>& used);
+  const char* CopyIn(Part part, const char* from);
+
+  // From now on memory of dead objects stays readable for whoever copies the
+  // world, also under the address sanitizer; slabs still tell a use after free.
+  void AllowCopies();
 
   // The header of the slot into which `p` points.
   static ArenaHeader* HeaderOf(const void* p) {

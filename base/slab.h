@@ -25,16 +25,10 @@
 #include "base/arena.h"
 #include "base/check.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define REAPSIM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define REAPSIM_ASAN 1
-#endif
-#endif
 #ifdef REAPSIM_ASAN
-#include <sanitizer/asan_interface.h>
-#define REAPSIM_POISON(p, n) __asan_poison_memory_region(p, n)
+#define REAPSIM_POISON(p, n)                  \
+  (Arena::HeaderOf(p)->may_be_copied ? (void)0 \
+                                     : __asan_poison_memory_region(p, n))
 #define REAPSIM_UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
 #else
 #define REAPSIM_POISON(p, n) ((void)(p), (void)(n))

@@ -39,12 +39,12 @@ bool __vma_enter_locked(vm_area_struct* vma, bool detaching) {
               [vma, target] { return vma->vm_refcnt == target; });
     self->__state = TASK_RUNNING;
   }
-  LockAcquired(LockClass::kVmaLock, SourceLine::Current());
+  LockAcquired(LockClass::kVmaLock, &vma->vm_refcnt, SourceLine::Current());
   return true;
 }
 
 void __vma_exit_locked(vm_area_struct* vma) {
-  LockReleased(LockClass::kVmaLock, SourceLine::Current());
+  LockReleased(LockClass::kVmaLock, &vma->vm_refcnt, SourceLine::Current());
   vma->vm_refcnt -= VMA_LOCK_OFFSET;
 }
 
@@ -82,7 +82,7 @@ void vma_refcount_put(vm_area_struct* vma) {
   vma_check_live(vma);
   Invariant((vma->vm_refcnt & ~VMA_LOCK_OFFSET) != 0,
             "a VMA's lock is read-released, unheld");
-  LockReleased(LockClass::kVmaLock, SourceLine::Current());
+  LockReleased(LockClass::kVmaLock, &vma->vm_refcnt, SourceLine::Current());
   vma->vm_refcnt--;
 }
 
@@ -122,7 +122,8 @@ StartRead StartReadRefcount(mm_struct* mm, vm_area_struct* vma) {
     return count == 0 ? StartRead::kDetached : StartRead::kBusy;
   }
   vma->vm_refcnt++;
-  LockAcquiredByTrying(LockClass::kVmaLock);
+  LockAcquiredByTrying(LockClass::kVmaLock, &vma->vm_refcnt,
+                       SourceLine::Current());
   if (vma->vm_mm != mm) {
     // Its mm must outlive the wake-up that goes with the reference; this one
     // is nothing to the caller.
@@ -241,7 +242,8 @@ void vma_start_read_locked(vm_area_struct* vma) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   Invariant(vma->vm_refcnt != 0 && vma->vm_refcnt < VMA_LOCK_OFFSET,
             "a VMA is write-locked beside a holder of mmap_lock");
   vma->vm_refcnt++;
-  LockAcquiredByTrying(LockClass::kVmaLock);
+  LockAcquiredByTrying(LockClass::kVmaLock, &vma->vm_refcnt,
+                       SourceLine::Current());
 }
 
 vm_area_struct* lock_vma_under_rcu(mm_struct* mm, uint64_t address) {

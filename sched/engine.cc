@@ -4,6 +4,7 @@
 #include "sched/engine.h"
 
 #include <boost/context/detail/fcontext.hpp>
+#include <cstring>
 #include <utility>
 
 #include "sched/heap_guard.h"
@@ -15,15 +16,32 @@ using boost::context::detail::jump_fcontext;
 using boost::context::detail::make_fcontext;
 using boost::context::detail::transfer_t;
 
+// Who left when a context was entered, in transfer_t::data: a fiber, whose
+// context is then known, or one of these.
+char g_host;      // the host
+char g_finished;  // a fiber that will not come back
+
+// The part of a suspended fiber's stack that is in use.
+size_t StackInUse(const Fiber& fiber) {
+  return static_cast<size_t>(fiber.stack + Engine::kStackSize -
+                             static_cast<char*>(fiber.context));
+}
+
 }  // namespace
 
 // Lets the C callback of the context switch reach the engine.
 struct FiberStart {
+  static void Arrive(Engine* engine, transfer_t from) {
+    if (from.data == &g_host) {
+      engine->host_context_ = from.fctx;
+    } else if (from.data != &g_finished) {
+      static_cast<Fiber*>(from.data)->context = from.fctx;
+    }
+  }
   static void Run(transfer_t from) {
-    auto* fiber = static_cast<Fiber*>(from.data);
-    Engine* engine = RootOf<EngineState>(fiber).engine;
-    engine->host_context_ = from.fctx;
-    Engine::FiberMain(engine, fiber);
+    EngineState& state = Here<EngineState>();
+    Arrive(state.engine, from);
+    Engine::FiberMain(state.engine, state.current);
   }
 };
 
@@ -68,6 +86,26 @@ Stop Engine::Resume(Fiber* fiber) {
   REAP_CHECK(!stopped_, "engine: the world has stopped at a verdict");
   REAP_CHECK(state_->current == nullptr, "engine: resumed from a fiber");
   REAP_CHECK(fiber->status != FiberStatus::kDone, "engine: fiber is done");
+  state_->current = nullptr;
+  in_modelled_task = true;
+  SetCurrent(fiber);
+  const transfer_t back = jump_fcontext(fiber->context, &g_host);
+  in_modelled_task = false;
+  // In explored mode it need not be the one that was resumed.
+  Fiber* last = state_->current;
+  if (why_ != Stop::kFinished) {
+    last->context = back.fctx;
+    last->status = FiberStatus::kSuspended;
+  }
+  state_->watched = false;
+  state_->runner = 0;
+  state_->past = nullptr;
+  state_->current = nullptr;
+  return why_;
+}
+
+// `fiber` is about to run.
+void Engine::SetCurrent(Fiber* fiber) {
   if (fiber->status == FiberStatus::kNew) {
     fiber->context =
         make_fcontext(fiber->stack + kStackSize, kStackSize, FiberStart::Run);
@@ -75,23 +113,75 @@ Stop Engine::Resume(Fiber* fiber) {
   fiber->status = FiberStatus::kRunning;
   state_->current = fiber;
   state_->runner = uint64_t{fiber->id} << 8;
-  state_->charges = state_->fibers.HistoryOf(fiber).charges;
-  state_->watched = keep_trace_ || fiber->stop_at != Point::kNone;
-  in_modelled_task = true;
-  const transfer_t back = jump_fcontext(fiber->context, fiber);
-  in_modelled_task = false;
-  state_->watched = false;
-  state_->runner = 0;
-  state_->charges = nullptr;
-  state_->current = nullptr;
-  if (why_ != Stop::kFinished) {
-    fiber->context = back.fctx;
-    fiber->status = FiberStatus::kSuspended;
+  state_->past = &state_->fibers.HistoryOf(fiber);
+  state_->watched = keep_trace_ || chooser_ != nullptr ||
+                    fiber->stop_at != Point::kNone;
+}
+
+void Engine::SwitchToHost(Stop why) {
+  why_ = why;
+  FiberStart::Arrive(this, jump_fcontext(host_context_, nullptr));
+}
+
+void Engine::SwitchTo(Fiber* from, Fiber* to) {
+  from->status = FiberStatus::kSuspended;
+  SetCurrent(to);
+  FiberStart::Arrive(this, jump_fcontext(to->context, from));
+}
+
+void Engine::GiveWay(Fiber* fiber) {
+  Fiber* next = chooser_->Next(fiber);
+  if (next == fiber) return;
+  if (next == nullptr) {
+    SwitchToHost(Stop::kAtPoint);
   } else {
-    fiber->context = nullptr;
-    fiber->status = FiberStatus::kDone;
+    SwitchTo(fiber, next);
   }
-  return why_;
+}
+
+void Engine::CleanStack(const Fiber* fiber) {
+  // Deeper than any step of -O2 code goes. What is left beyond it costs a
+  // search states that it does not know again, and nothing else.
+  constexpr size_t kBytes = 4096;
+  if (fiber->status != FiberStatus::kSuspended) return;
+  std::memset(static_cast<char*>(fiber->context) - kBytes, 0, kBytes);
+}
+
+void Engine::Take(Snapshot* to) const {
+  REAP_DCHECK(state_->current == nullptr && !stopped_, "engine: not at rest");
+  arena_->CopyUsed(&to->used_);
+  size_t stacks = 0;
+  state_->fibers.ForEach([&](const Fiber* fiber) {
+    if (fiber->status == FiberStatus::kSuspended) stacks += StackInUse(*fiber);
+  });
+  to->state_size_ = arena_->UsedBytes(Part::kState) + stacks;
+  to->size_ = to->state_size_ + arena_->UsedBytes(Part::kHistory);
+  if (to->bytes_.size() < to->size_) to->bytes_.resize(to->size_);
+  char* p = arena_->CopyOut(Part::kState, to->bytes_.data());
+  state_->fibers.ForEach([&](const Fiber* fiber) {
+    if (fiber->status != FiberStatus::kSuspended) return;
+    std::memcpy(p, fiber->context, StackInUse(*fiber));
+    p += StackInUse(*fiber);
+  });
+  arena_->CopyOut(Part::kHistory, p);
+  to->log_lines_ = log_.size();
+  to->trace_entries_ = trace_.size();
+}
+
+void Engine::Restore(const Snapshot& from) {
+  REAP_DCHECK(state_->current == nullptr, "engine: a fiber runs");
+  arena_->RestoreUsed(from.used_);
+  const char* p = arena_->CopyIn(Part::kState, from.bytes_.data());
+  state_->fibers.ForEach([&](const Fiber* fiber) {
+    if (fiber->status != FiberStatus::kSuspended) return;
+    std::memcpy(fiber->context, p, StackInUse(*fiber));
+    p += StackInUse(*fiber);
+  });
+  arena_->CopyIn(Part::kHistory, p);
+  log_.resize(from.log_lines_);
+  trace_.resize(from.trace_entries_);
+  stopped_ = false;
+  verdict_ = Verdict{};
 }
 
 uint32_t NumberOutsideState(const void* object) {
@@ -109,14 +199,23 @@ void Engine::FiberMain(Engine* engine, Fiber* fiber) {
 }
 
 void Engine::Finish() {
+  Fiber* fiber = state_->current;
+  fiber->status = FiberStatus::kDone;
+  fiber->context = nullptr;
+  Fiber* next = chooser_ == nullptr ? nullptr : chooser_->Next(nullptr);
+  if (next != nullptr) {
+    SetCurrent(next);
+    jump_fcontext(next->context, &g_finished);
+  }
   why_ = Stop::kFinished;
   jump_fcontext(host_context_, nullptr);
   __builtin_unreachable();
 }
 
 void Engine::Yield(Stop why) {
-  why_ = why;
-  host_context_ = jump_fcontext(host_context_, nullptr).fctx;
+  // A search goes on with what comes next of itself.
+  if (why == Stop::kYielded && chooser_ != nullptr) return;
+  SwitchToHost(why);
 }
 
 void Engine::Pass(const Op& op) {
@@ -130,12 +229,18 @@ void Engine::Pass(const Op& op) {
          op.source);
   }
   fiber.op = op;
-  if (fiber.stop_at == op.point) {
+  if (chooser_ != nullptr) {
+    if (op.access != Access::kMark || op.enabled != nullptr) GiveWay(&fiber);
+  } else if (fiber.stop_at == op.point) {
     fiber.stop_at = Point::kNone;
     Yield(Stop::kAtPoint);
   }
   while (op.enabled != nullptr && !op.enabled(op.arg)) Yield(Stop::kBlocked);
   fiber.op = Op{};
+  // A search counts nothing: what it would count is different on every way into
+  // a state, and left-overs of it on the stack would make states of the same
+  // kind look different. It counts when it replays.
+  if (chooser_ != nullptr && !keep_trace_) return;
   history_->Count(state_->runner, op.point, op.object);
   if (keep_trace_) Keep(fiber, op);
 }

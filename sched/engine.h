@@ -11,8 +11,9 @@
 // So between schedule points a task is atomic to the others.
 //
 // What decides who runs is on the host's side: Engine::Resume() runs one fiber
-// until it gives way and says why. Stepping (syscall/kernel.h) and, later,
-// search are loops around it.
+// until it gives way and says why. Stepping (syscall/kernel.h) is a loop around
+// it. A search (explore/) sets a Chooser, which is asked at each schedule point
+// who goes on from there, and goes back by Take() and Restore().
 //
 // Every schedule point passed adds (fiber, point, object) to the trace hash:
 // numbers and names only, so the hash is equal on every run, compiler and
@@ -90,9 +91,26 @@ struct Fiber {
   uint32_t atomic_depth;  // spinlocks held: such a task must not sleep
 };
 
+inline constexpr int kMaxLockClasses = 32;
+
+// A lock that a fiber holds: noted in explored mode, for messages.
+struct HeldLock {
+  uint32_t object;  // NumberOf() the lock
+  uint8_t lock_class;
+  SourceLine source;  // where it was taken
+};
+inline constexpr int kMaxHeldLocks = 16;
+
 // The part of a fiber that never decides anything.
 struct FiberHistory {
   uint64_t charges[kCostKinds];
+  // sched/lockdep.h: the classes of locks that it holds, one bit each. To wait
+  // for a second lock of a class is an inversion, so only those taken by trying
+  // are more than one.
+  uint32_t held;
+  uint8_t more[kMaxLockClasses];  // than the one in `held`
+  HeldLock locks[kMaxHeldLocks];  // those it holds, oldest first
+  uint32_t lock_count;
 };
 
 // One passed schedule point, for whoever wants to look at a run.
@@ -141,7 +159,7 @@ struct EngineState {
   Fiber* current;
   EngineHistory* history;  // constant
   LockHistory* locks;      // constant once the sched room is set up
-  uint64_t* charges;       // those of `current`
+  FiberHistory* past;      // that of `current`
   uint64_t runner;         // the number of `current`, times 2^8; or 0
   uint32_t rcu_seq;        // sched/rcu.h: of the grace period begun last
   // While a fiber runs: the host wants it to stop somewhere, or keeps its
@@ -151,6 +169,36 @@ struct EngineState {
   Switches switches;        // constant
   Checks checks;            // constant
   Slab<Fiber, FiberHistory> fibers;
+};
+
+// Who goes on, in explored mode.
+class Chooser {
+ public:
+  virtual ~Chooser() = default;
+  // Asked when `running` stands before its next operation (null: it has run its
+  // last step). Returns the fiber that makes the next step, which must be able
+  // to, or null: the host goes on. Called on the running fiber's stack: it must
+  // not touch the host's heap outside a HostSection.
+  virtual Fiber* Next(Fiber* running) = 0;
+};
+
+// A copy of a world at rest: no fiber runs. Small worlds only.
+class Snapshot {
+ public:
+  // What tells two states apart: the state part and the stacks in use.
+  const char* state() const { return bytes_.data(); }
+  size_t state_size() const { return state_size_; }
+  // With the history.
+  size_t size() const { return size_; }
+
+ private:
+  friend class Engine;
+  std::vector<size_t> used_;
+  std::vector<char> bytes_;  // state, stacks, history; of it, size_ bytes
+  size_t state_size_ = 0;
+  size_t size_ = 0;
+  size_t log_lines_ = 0;
+  size_t trace_entries_ = 0;
 };
 
 class Engine {
@@ -187,6 +235,21 @@ class Engine {
   Verdict TakeVerdict();
   bool stopped() const { return stopped_; }
 
+  // Explored mode, until called with null: at each schedule point but marks,
+  // and where a fiber ends, the chooser decides who goes on. No fiber stops at
+  // points by name meanwhile, and points are counted and hashed only while a
+  // trace is kept.
+  void SetChooser(Chooser* chooser) { chooser_ = chooser; }
+
+  // Zeroes what is left below the suspended fiber's stack of deeper calls: they
+  // would differ between two ways into one state.
+  static void CleanStack(const Fiber* fiber);
+
+  // Host side: copies the world, which has no verdict; puts it back as it was,
+  // even if a verdict has stopped it since.
+  void Take(Snapshot* to) const;
+  void Restore(const Snapshot& from);
+
   // Records a verdict of the host's own (a deadlock that no fiber sees).
   void Report(VerdictKind kind, std::string what,
               SourceLine source = SourceLine::Current());
@@ -197,7 +260,7 @@ class Engine {
   void AdvanceClock(uint64_t ns) { history_->now_ns += ns; }
 
   // Keeps every passed point from now on; costs host memory.
-  void KeepTrace() { keep_trace_ = true; }
+  void KeepTrace(bool keep = true) { keep_trace_ = keep; }
   const std::vector<TraceEntry>& trace() const { return trace_; }
 
   void Log(LogKind kind, const char* text);
@@ -221,6 +284,10 @@ class Engine {
 
  private:
   void Keep(const Fiber& fiber, const Op& op);
+  void SetCurrent(Fiber* fiber);
+  void GiveWay(Fiber* fiber);
+  void SwitchToHost(Stop why);
+  void SwitchTo(Fiber* from, Fiber* to);
   static void FiberMain(Engine* engine, Fiber* fiber);
   friend struct FiberStart;
 
@@ -228,6 +295,7 @@ class Engine {
   EngineState* state_;
   EngineHistory* history_;
   Extent* stacks_;
+  Chooser* chooser_ = nullptr;
   void* host_context_ = nullptr;
   Stop why_ = Stop::kYielded;
   bool stopped_ = false;
@@ -300,7 +368,7 @@ inline void Invariant(bool cond, const char* what,
 
 // Charges `count` operations of a kind to the running task.
 inline void Charge(Cost kind, uint64_t count) {
-  Here<EngineState>().charges[static_cast<int>(kind)] += count;
+  Here<EngineState>().past->charges[static_cast<int>(kind)] += count;
 }
 
 // The number of an object that is not in the state part: see NumberOf().

@@ -224,16 +224,50 @@ TEST(Engine, KnowsObjectsOnAStackByTheirStack) {
   EXPECT_EQ(NumberOf(&cell->spin2) - NumberOf(&cell->spin), 1u);
 }
 
-#if !defined(REAPSIM_ASAN)
 TEST(Engine, ASnapshotBringsAWaitingTaskBack) {
   BareWorld world;
   Cell* cell = world.New<Cell>();
-  const Arena::Snapshot before = world.arena().Take();
-  cell->value = 5;
-  world.arena().Restore(before);
-  EXPECT_EQ(cell->value, 0);
+  task_struct* t = world.Add([cell] {
+    const int before = cell->value;
+    WaitUntil(Point::kWait, Access::kRead, 0, [cell] { return cell->open; });
+    cell->value += before;
+  });
+  cell->value = 3;
+  EXPECT_EQ(world.Step(t), Stop::kBlocked);
+  world.arena().AllowCopies();
+  Snapshot waiting;
+  world.engine().Take(&waiting);
+  const uint64_t step = world.engine().step();
+  for (int again = 0; again < 3; ++again) {
+    cell->open = true;
+    EXPECT_EQ(world.Step(t), Stop::kFinished);
+    EXPECT_EQ(cell->value, 6);
+    EXPECT_EQ(world.engine().step(), step + 1);
+    world.engine().Restore(waiting);
+    EXPECT_FALSE(cell->open);
+    EXPECT_EQ(cell->value, 3);
+    EXPECT_EQ(world.engine().step(), step);
+  }
 }
-#endif
+
+TEST(Engine, ASnapshotTakesAVerdictBackAndEndsLaterLives) {
+  BareWorld world;
+  task_struct* t =
+      world.Add([] { Fail(VerdictKind::kLeak, "something is lost"); });
+  world.arena().AllowCopies();
+  Snapshot before;
+  world.engine().Take(&before);
+  task_struct* later = world.Add([] {});
+  EXPECT_EQ(world.Step(t), Stop::kVerdict);
+  EXPECT_TRUE(world.engine().stopped());
+  world.engine().Restore(before);
+  EXPECT_FALSE(world.engine().stopped());
+  EXPECT_FALSE(world.engine().verdict());
+  EXPECT_FALSE(world.sched().task_slab.IsLive(later));
+  EXPECT_EQ(world.engine().FiberAt(1), nullptr);
+  // The same slot, clean: a new life as the first one had it.
+  EXPECT_EQ(world.Add([] {}), later);
+}
 
 using EngineDeathTest = ::testing::Test;
 

@@ -3,12 +3,11 @@
 
 #include "sched/lockdep.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace reapsim {
 namespace {
-
-static_assert(kLockClasses <= 32);
 
 // All classes that the recorded order puts inside `from`, at any distance.
 uint32_t InsideOf(const LockHistory& history, int from) {
@@ -60,15 +59,36 @@ void RecordLockOrder(LockHistory* history, uint32_t held, LockClass inner,
   }
 }
 
-void LockAcquiredByTrying(LockClass lock_class) {
+void NoteHeld(LockClass lock_class, const void* lock, SourceLine source) {
+  FiberHistory& past = *Here<EngineState>().past;
+  if (past.lock_count == kMaxHeldLocks) return;
+  past.locks[past.lock_count++] = {.object = NumberOf(lock),
+                                   .lock_class = static_cast<uint8_t>(lock_class),
+                                   .source = source};
+}
+
+void NoteReleased(const void* lock) {
+  FiberHistory& past = *Here<EngineState>().past;
+  HeldLock* end = past.locks + past.lock_count;
+  // It may have been taken before anybody looked.
+  HeldLock* found = std::find_if(past.locks, end, [lock](const HeldLock& held) {
+    return held.object == NumberOf(lock);
+  });
+  if (found == end) return;
+  std::move(found + 1, end, found);
+  past.locks[--past.lock_count] = HeldLock{};
+}
+
+void LockAcquiredByTrying(LockClass lock_class, const void* lock,
+                          SourceLine source) {
   const EngineState& state = Here<EngineState>();
-  LockHistory& history = *state.locks;
-  const uint32_t id = state.current->id;
+  FiberHistory& past = *state.past;
+  if (state.watched) NoteHeld(lock_class, lock, source);
   const int i = static_cast<int>(lock_class);
-  if ((history.held[id] >> i & 1) != 0) {
-    history.more[id][i]++;
+  if ((past.held >> i & 1) != 0) {
+    past.more[i]++;
   } else {
-    history.held[id] |= 1u << i;
+    past.held |= 1u << i;
   }
 }
 

@@ -58,6 +58,7 @@ enum class LockClass : uint8_t {
 };
 
 inline constexpr int kLockClasses = static_cast<int>(LockClass::kCount);
+static_assert(kLockClasses <= kMaxLockClasses);
 
 const char* LockClassName(LockClass lock_class);
 
@@ -67,11 +68,6 @@ struct LockHistory {
   // held.
   uint32_t inside[kLockClasses];
   uint32_t outside[kLockClasses];
-  // The classes that each fiber holds, one bit each. To wait for a second lock
-  // of a class is an inversion, so only those taken by trying are more than
-  // one.
-  uint32_t held[Engine::kMaxFibers];
-  uint8_t more[Engine::kMaxFibers][kLockClasses];  // than the one in `held`
 };
 
 // Notes that a lock of class `inner` is taken inside those of the classes
@@ -79,38 +75,46 @@ struct LockHistory {
 void RecordLockOrder(LockHistory* history, uint32_t held, LockClass inner,
                      SourceLine source);
 
+// The running task has taken, or is about to release, a lock: for messages, in
+// explored mode only.
+void NoteHeld(LockClass lock_class, const void* lock, SourceLine source);
+void NoteReleased(const void* lock);
+
 // The classes that the running task holds, one bit each.
 inline uint32_t LocksHeld() {
-  const EngineState& state = Here<EngineState>();
-  return state.locks->held[state.current->id];
+  return Here<EngineState>().past->held;
 }
 
 // Called by each lock when it has been taken and before it is released.
-inline void LockAcquired(LockClass lock_class, SourceLine source) {
+inline void LockAcquired(LockClass lock_class, const void* lock,
+                         SourceLine source) {
   const EngineState& state = Here<EngineState>();
   LockHistory& history = *state.locks;
-  uint32_t& held = history.held[state.current->id];
+  uint32_t& held = state.past->held;
   const int i = static_cast<int>(lock_class);
   if ((held & ~history.outside[i]) != 0) [[unlikely]] {
     RecordLockOrder(&history, held, lock_class, source);
   }
   held |= 1u << i;
+  if (state.watched) [[unlikely]] NoteHeld(lock_class, lock, source);
 }
 // A lock that was tried and not waited for: it can't close a cycle, so that
 // only what is taken inside it is recorded.
-void LockAcquiredByTrying(LockClass lock_class);
-inline void LockReleased(LockClass lock_class, SourceLine source) {
+void LockAcquiredByTrying(LockClass lock_class, const void* lock,
+                          SourceLine source);
+inline void LockReleased(LockClass lock_class, const void* lock,
+                         SourceLine source) {
   const EngineState& state = Here<EngineState>();
-  LockHistory& history = *state.locks;
-  const uint32_t id = state.current->id;
+  FiberHistory& past = *state.past;
   const int i = static_cast<int>(lock_class);
-  Invariant((history.held[id] >> i & 1) != 0,
+  Invariant((past.held >> i & 1) != 0,
             "a lock is released by a task that does not hold it", source);
-  if (history.more[id][i] != 0) [[unlikely]] {
-    history.more[id][i]--;
+  if (state.watched) [[unlikely]] NoteReleased(lock);
+  if (past.more[i] != 0) [[unlikely]] {
+    past.more[i]--;
     return;
   }
-  history.held[id] &= ~(1u << i);
+  past.held &= ~(1u << i);
 }
 
 }  // namespace reapsim

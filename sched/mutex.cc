@@ -27,7 +27,7 @@ bool WaitAndTake(mutex* lock, uint32_t state,
   self->__state = TASK_RUNNING;
   if (lock->owner != 0) return false;
   lock->owner = self->thread->id + 1;
-  LockAcquired(lock->lock_class, source);
+  LockAcquired(lock->lock_class, lock, source);
   return true;
 }
 
@@ -55,7 +55,7 @@ bool mutex_trylock(mutex* lock,
   SchedulePoint(Point::kMutexLock, Access::kAcquire, NumberOf(lock), source);
   if (lock->owner != 0) return false;
   lock->owner = current()->thread->id + 1;
-  LockAcquired(lock->lock_class, source);
+  LockAcquired(lock->lock_class, lock, source);
   return true;
 }
 
@@ -64,7 +64,7 @@ void mutex_unlock(mutex* lock,
   SchedulePoint(Point::kMutexUnlock, Access::kRelease, NumberOf(lock), source);
   Invariant(lock->owner == current()->thread->id + 1,
             "a mutex is released by a task that does not hold it", source);
-  LockReleased(lock->lock_class, source);
+  LockReleased(lock->lock_class, lock, source);
   lock->owner = 0;
 }
 

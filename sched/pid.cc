@@ -16,12 +16,12 @@ namespace {
 // A pid whose numbers have been taken away (free_pid()) still knows them, for
 // those who hold a reference; only the table knows that they are not its own.
 bool IsHashed(const SchedState& sched, const pid* p) {
-  return sched.pid_table[p->numbers[0].nr] == p;
+  return sched.PidAt(p->numbers[0].nr) == p;
 }
 
 pid* FindInNamespace(SchedState& sched, pid_t nr, const pid_namespace* ns) {
   if (nr <= 0 || nr >= static_cast<pid_t>(SchedState::kMaxPids)) return nullptr;
-  if (ns->level == 0) return sched.pid_table[nr];
+  if (ns->level == 0) return sched.PidAt(nr);
   pid* found = nullptr;
   sched.pid_slab.ForEach([&](pid* p) {
     if (p->level >= ns->level && p->numbers[ns->level].ns == ns &&
@@ -127,25 +127,25 @@ pid* MakePid(SchedState* sched, pid_namespace* ns, int* error) {
   }
   made->count = 1;
   ns->count++;
-  sched->pid_table[made->numbers[0].nr] = made;
+  sched->SetPid(made->numbers[0].nr, made);
   *error = 0;
   return made;
 }
 
 pid* alloc_pid(pid_namespace* ns, int* error) {
   SchedState& sched = Here<SchedState>();
-  SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(&sched.pid_table));
+  SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(sched.pid_extent->base));
   return MakePid(&sched, ns, error);
 }
 
 void free_pid(pid* pid) {
   SchedState& sched = Here<SchedState>();
-  SchedulePoint(Point::kRefDec, Access::kWrite, NumberOf(&sched.pid_table));
+  SchedulePoint(Point::kRefDec, Access::kWrite, NumberOf(sched.pid_extent->base));
   Invariant(IsHashed(sched, pid), "a pid is unhashed twice");
   for (uint32_t level = 0; level <= pid->level; ++level) {
     pid->numbers[level].ns->pids--;
   }
-  sched.pid_table[pid->numbers[0].nr] = nullptr;
+  sched.SetPid(pid->numbers[0].nr, nullptr);
   call_rcu(&pid->rcu, delayed_put_pid);
 }
 
@@ -174,7 +174,7 @@ void put_pid(pid* pid) {
 
 pid* find_pid_ns(pid_t nr, pid_namespace* ns) {
   SchedState& sched = Here<SchedState>();
-  SchedulePoint(Point::kRacyRead, Access::kRead, NumberOf(&sched.pid_table));
+  SchedulePoint(Point::kRacyRead, Access::kRead, NumberOf(sched.pid_extent->base));
   return FindInNamespace(sched, nr, ns);
 }
 

@@ -29,8 +29,8 @@ TEST(AllocPidTest, NumbersGoUpAndRoundLeavingTheReservedOnesOut) {
 TEST(AllocPidTest, SaysEagainWhenNoNumberIsLeft) {
   TestWorld world;
   SchedState& sched = world.sched();
-  pid* taken = sched.pid_table[1];
-  for (pid*& slot : sched.pid_table) slot = taken;
+  constexpr pid_t kEnd = SchedState::kMaxPids;
+  for (pid_t nr = 2; nr < kEnd; ++nr) sched.SetPid(nr, sched.PidAt(1));
   int error = 0;
   EXPECT_EQ(MakePid(&sched, sched.init_pid_ns, &error), nullptr);
   EXPECT_EQ(error, -EAGAIN);
@@ -136,13 +136,13 @@ TEST(DetachPidTest, FreesAPidThatNamesNothing) {
     detach_pid(p, PIDTYPE_PID);
     write_unlock(tasklist_lock());
   });
-  EXPECT_NE(world.sched().pid_table[nr], nullptr);
+  EXPECT_NE(world.sched().PidAt(nr), nullptr);
   world.As(world.NewProcess(), [=] {
     write_lock(tasklist_lock());
     detach_pid(p, PIDTYPE_TGID);
     write_unlock(tasklist_lock());
   });
-  EXPECT_EQ(world.sched().pid_table[nr], nullptr);
+  EXPECT_EQ(world.sched().PidAt(nr), nullptr);
 }
 
 // A descriptor of `task` for a file of the given kind; 3 if it is the first

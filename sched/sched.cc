@@ -28,8 +28,21 @@ SchedState* InitSched(Arena* arena) {
   sched->file_slab.Init(arena, "file", 32768);
   sched->files_slab.Init(arena, "files_struct", Engine::kMaxFibers);
   RootOf<EngineState>(sched).locks = NewHistory<LockHistory>(arena);
-  sched->timer_history = NewHistory<TimerHistory>(arena);
+  sched->pid_extent =
+      arena->Reserve(Part::kState, SchedState::kMaxPids * sizeof(pid*));
+  sched->timers.armed =
+      arena->Reserve(Part::kState, kMaxTimers * sizeof(timer_list*));
+  sched->timer_history =
+      arena->Reserve(Part::kHistory, (kMaxTimers + 1) * sizeof(TimerHistory));
+  sched->timer_history->used = sizeof(TimerHistory);
   return sched;
+}
+
+void SchedState::SetPid(pid_t nr, pid* pid) {
+  const size_t end = (static_cast<size_t>(nr) + 1) * sizeof(pid);
+  REAP_CHECK(end <= pid_extent->capacity, "sched: pid");
+  if (end > pid_extent->used) pid_extent->used = end;
+  reinterpret_cast<struct pid**>(pid_extent->base)[nr] = pid;
 }
 
 }  // namespace reapsim

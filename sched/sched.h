@@ -23,13 +23,13 @@ struct RcuState {
 inline constexpr uint32_t kMaxTimers = 1024;
 
 struct TimerState {
-  timer_list* armed[kMaxTimers] = {};
-  uint32_t count = 0;  // slots below it may be in use
+  Extent* armed = nullptr;  // of timer_list*; a table that grows with use
+  uint32_t count = 0;       // slots below it may be in use
 };
+// History part: of the timer in each slot.
 struct TimerHistory {
-  uint64_t deadline_ns[kMaxTimers];
-  uint64_t armed_seq[kMaxTimers];
-  uint64_t seq;
+  uint64_t deadline_ns;
+  uint64_t armed_seq;
 };
 
 struct SchedState {
@@ -39,7 +39,8 @@ struct SchedState {
   rwlock_t tasklist_lock;
   // tasklist_lock (write to change), RCU to read:
   TaskList tasks;                 // thread-group leaders, by creation
-  pid* pid_table[kMaxPids] = {};  // by number in the initial namespace
+  // By number in the initial namespace, as far as numbers were ever used.
+  Extent* pid_extent = nullptr;  // of pid*
 
   // Where every task's fiber begins; constant. Runs kthread_fn, or the loop
   // between user mode and system calls.
@@ -66,7 +67,20 @@ struct SchedState {
 
   RcuState rcu;
   TimerState timers;
-  TimerHistory* timer_history = nullptr;  // history part
+  Extent* timer_history = nullptr;  // of TimerHistory; history part
+
+  // tasklist_lock (write to change), RCU to read:
+  pid* PidAt(pid_t nr) const {
+    const auto index = static_cast<size_t>(nr);
+    return index * sizeof(pid*) < pid_extent->used
+               ? reinterpret_cast<pid**>(pid_extent->base)[index]
+               : nullptr;
+  }
+  void SetPid(pid_t nr, pid* pid);
+  // Numbers from here on were never used.
+  pid_t PidLimit() const {
+    return static_cast<pid_t>(pid_extent->used / sizeof(struct pid*));
+  }
 };
 
 // Sets the room up in a new world.

@@ -22,7 +22,7 @@ void read_lock(rwlock_t* lock,
       [lock] { return lock->writer == 0; }, source);
   lock->readers++;
   Here<EngineState>().current->atomic_depth++;
-  LockAcquired(lock->lock_class, source);
+  LockAcquired(lock->lock_class, lock, source);
 }
 
 void read_unlock(rwlock_t* lock,
@@ -30,7 +30,7 @@ void read_unlock(rwlock_t* lock,
   SchedulePoint(Point::kSpinUnlock, Access::kRelease, NumberOf(lock), source);
   Invariant(lock->readers > 0, "a rwlock is read-released, but has no reader",
             source);
-  LockReleased(lock->lock_class, source);
+  LockReleased(lock->lock_class, lock, source);
   lock->readers--;
   Here<EngineState>().current->atomic_depth--;
 }
@@ -43,7 +43,7 @@ void write_lock(rwlock_t* lock,
   Fiber* self = Here<EngineState>().current;
   lock->writer = self->id + 1;
   self->atomic_depth++;
-  LockAcquired(lock->lock_class, source);
+  LockAcquired(lock->lock_class, lock, source);
 }
 
 void write_unlock(rwlock_t* lock,
@@ -53,7 +53,7 @@ void write_unlock(rwlock_t* lock,
   Invariant(lock->writer == self->id + 1,
             "a rwlock is write-released by a task that does not hold it",
             source);
-  LockReleased(lock->lock_class, source);
+  LockReleased(lock->lock_class, lock, source);
   lock->writer = 0;
   self->atomic_depth--;
 }

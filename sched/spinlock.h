@@ -39,7 +39,7 @@ inline void spin_lock(spinlock_t* lock,
   Fiber* self = state.current;
   lock->owner = self->id + 1;
   self->atomic_depth++;
-  LockAcquired(lock->lock_class, source);
+  LockAcquired(lock->lock_class, lock, source);
 }
 
 inline void spin_unlock(spinlock_t* lock,
@@ -49,7 +49,7 @@ inline void spin_unlock(spinlock_t* lock,
   Fiber* self = Here<EngineState>().current;
   Invariant(lock->owner == self->id + 1,
             "a spinlock is released by a task that does not hold it", source);
-  LockReleased(lock->lock_class, source);
+  LockReleased(lock->lock_class, lock, source);
   lock->owner = 0;
   self->atomic_depth--;
 }

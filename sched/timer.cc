@@ -8,6 +8,24 @@
 namespace reapsim {
 namespace {
 
+// The table of armed timers, and what is known of the one in a slot. The first
+// place of the history is that of the count of timers ever armed.
+timer_list** Slot(const SchedState& sched, uint32_t i) {
+  return reinterpret_cast<timer_list**>(sched.timers.armed->base) + i;
+}
+TimerHistory* HistoryOf(const SchedState& sched, uint32_t i) {
+  return reinterpret_cast<TimerHistory*>(sched.timer_history->base) + i + 1;
+}
+uint64_t* ArmedEver(const SchedState& sched) {
+  return &reinterpret_cast<TimerHistory*>(sched.timer_history->base)->armed_seq;
+}
+
+void SetCount(SchedState& sched, uint32_t count) {
+  sched.timers.count = count;
+  sched.timers.armed->used = count * sizeof(timer_list*);
+  sched.timer_history->used = (count + 1) * sizeof(TimerHistory);
+}
+
 // A sleeping task's timer and whether it has fired; on the sleeper's stack.
 struct SleepTimer {
   timer_list timer;  // must be first: the callback is given its address
@@ -38,15 +56,16 @@ void add_timer(timer_list* timer, uint64_t jiffies) {
   SchedState& sched = Here<SchedState>();
   Invariant(!timer->armed, "a timer is armed twice");
   uint32_t i = 0;
-  while (i < sched.timers.count && sched.timers.armed[i] != nullptr) ++i;
+  while (i < sched.timers.count && *Slot(sched, i) != nullptr) ++i;
   REAP_CHECK(i < kMaxTimers, "timer: table full");
-  if (i == sched.timers.count) sched.timers.count++;
-  sched.timers.armed[i] = timer;
+  if (i == sched.timers.count) SetCount(sched, i + 1);
+  *Slot(sched, i) = timer;
   timer->armed = true;
   timer->number = i;
-  sched.timer_history->deadline_ns[i] =
-      Here<EngineState>().engine->now_ns() + jiffies * kNsPerJiffy;
-  sched.timer_history->armed_seq[i] = ++sched.timer_history->seq;
+  *HistoryOf(sched, i) = {
+      .deadline_ns =
+          Here<EngineState>().engine->now_ns() + jiffies * kNsPerJiffy,
+      .armed_seq = ++*ArmedEver(sched)};
 }
 
 bool del_timer(timer_list* timer) {
@@ -56,32 +75,37 @@ bool del_timer(timer_list* timer) {
 }
 
 void timer_expired(timer_list* timer) {
-  TimerState& timers = RootOf<SchedState>(timer).timers;
-  REAP_CHECK(timers.armed[timer->number] == timer, "timer: not in its slot");
-  timers.armed[timer->number] = nullptr;
+  SchedState& sched = RootOf<SchedState>(timer);
+  REAP_CHECK(*Slot(sched, timer->number) == timer, "timer: not in its slot");
+  *Slot(sched, timer->number) = nullptr;
   timer->armed = false;
   timer->number = 0;
-  while (timers.count > 0 && timers.armed[timers.count - 1] == nullptr) {
-    timers.count--;
-  }
+  uint32_t count = sched.timers.count;
+  while (count > 0 && *Slot(sched, count - 1) == nullptr) --count;
+  SetCount(sched, count);
 }
 
 timer_list* earliest_timer(const void* world, uint64_t* deadline_ns) {
   SchedState& sched = RootOf<SchedState>(world);
-  const TimerHistory& history = *sched.timer_history;
   timer_list* best = nullptr;
   for (uint32_t i = 0; i < sched.timers.count; ++i) {
-    timer_list* timer = sched.timers.armed[i];
+    timer_list* timer = *Slot(sched, i);
     if (timer == nullptr) continue;
-    const uint64_t deadline = history.deadline_ns[i];
+    const TimerHistory& history = *HistoryOf(sched, i);
+    const uint64_t deadline = history.deadline_ns;
     if (best == nullptr || deadline < *deadline_ns ||
         (deadline == *deadline_ns &&
-         history.armed_seq[i] < history.armed_seq[best->number])) {
+         history.armed_seq < HistoryOf(sched, best->number)->armed_seq)) {
       best = timer;
       *deadline_ns = deadline;
     }
   }
   return best;
+}
+
+timer_list* armed_timer(const void* world, uint32_t number) {
+  const SchedState& sched = RootOf<SchedState>(world);
+  return number < sched.timers.count ? *Slot(sched, number) : nullptr;
 }
 
 uint64_t schedule_timeout_idle(uint64_t jiffies) {

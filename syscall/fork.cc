@@ -391,7 +391,7 @@ pid* MakePid(SchedState* sched, task_struct* leader) {
   pid->numbers[0].ns = ns;
   pid->tasks[PIDTYPE_PID] = leader;
   pid->tasks[PIDTYPE_TGID] = leader;
-  sched->pid_table[nr] = pid;
+  sched->SetPid(nr, pid);
   ns->count++;
   ns->pids++;
   return pid;

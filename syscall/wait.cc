@@ -368,7 +368,8 @@ void zap_pid_ns_processes(pid_namespace* pid_ns) {
   spin_unlock(&sighand->siglock);
 
   read_lock(tasklist_lock());
-  for (pid* pid : sched.pid_table) {
+  for (pid_t nr = 1; nr < sched.PidLimit(); ++nr) {
+    pid* pid = sched.PidAt(nr);
     if (pid == nullptr || pid->level < pid_ns->level) continue;
     const auto& upid = pid->numbers[pid_ns->level];
     if (upid.ns != pid_ns || upid.nr < 2) continue;

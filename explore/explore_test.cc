@@ -1,0 +1,312 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "explore/explore.h"
+
+#include <gtest/gtest.h>
+
+#include "sched/mutex.h"
+#include "sched/task.h"
+#include "sched/testing.h"
+
+namespace reapsim {
+namespace {
+
+// What the small programs below share.
+struct Cells {
+  uint32_t counter = 0;
+  uint32_t flags[2] = {};
+  int results[2] = {};
+  mutex lock;
+  mutex lock2{.lock_class = LockClass::kTestLock2};
+};
+
+class TestWorld : public World {
+ public:
+  TestWorld() : cells_(bare_.New<Cells>()) {}
+  template <class Fn>
+  void Add(Fn fn) {
+    bare_.Add(fn);
+  }
+  Engine& engine() override { return bare_.engine(); }
+  std::string Outcome() const override {
+    return "counter=" + std::to_string(cells_->counter) + "; r0=" +
+           std::to_string(cells_->results[0]) +
+           "; r1=" + std::to_string(cells_->results[1]) + ";";
+  }
+  const char* BrokenInvariant() const override {
+    return cells_->counter > limit ? "T1: the counter is too large" : nullptr;
+  }
+  Cells* cells() { return cells_; }
+  uint32_t limit = 100;
+
+ private:
+  BareWorld bare_;
+  Cells* cells_;
+};
+
+// counter++ in two steps: a read and a write.
+void AddUnlocked(Cells* cells) {
+  const uint32_t seen = READ_ONCE(cells->counter);
+  SchedulePoint(Point::kFlagSet, Access::kWrite, NumberOf(&cells->counter));
+  cells->counter = seen + 1;
+}
+
+class LostUpdate : public TestWorld {
+ public:
+  LostUpdate() {
+    Cells* cells = this->cells();
+    for (int i = 0; i < 2; ++i) {
+      Add([cells] { AddUnlocked(cells); });
+    }
+  }
+};
+
+constexpr Strategy kAll[] = {Strategy::kAuto, Strategy::kStateful,
+                             Strategy::kRandom, Strategy::kPct,
+                             Strategy::kBruteForce};
+
+TEST(Explore, FindsALostUpdateByEveryStrategy) {
+  for (const Strategy strategy : kAll) {
+    LostUpdate world;
+    const Exploration found =
+        Explore(world, {.strategy = strategy, .executions = 1000});
+    EXPECT_FALSE(found.failure) << static_cast<int>(strategy);
+    EXPECT_EQ(found.outcomes.size(), 2u) << static_cast<int>(strategy);
+    EXPECT_TRUE(found.outcomes.contains("counter=1; r0=0; r1=0;"));
+    EXPECT_TRUE(found.outcomes.contains("counter=2; r0=0; r1=0;"));
+    // The world is as it was.
+    EXPECT_EQ(world.cells()->counter, 0u);
+    EXPECT_EQ(world.engine().step(), 0u);
+  }
+}
+
+TEST(Explore, MakesEveryScheduleByBruteForce) {
+  LostUpdate world;
+  const Exploration found =
+      Explore(world, {.strategy = Strategy::kBruteForce});
+  // Each fiber makes three steps: to its first point, the read, the write.
+  // (3 + 3)! / (3! 3!) orders.
+  EXPECT_EQ(found.executions, 20u);
+  EXPECT_TRUE(found.exhausted);
+  // Updates are lost unless one has written before the other reads.
+  EXPECT_EQ(found.outcomes.at("counter=2; r0=0; r1=0;") +
+                found.outcomes.at("counter=1; r0=0; r1=0;"),
+            20u);
+}
+
+TEST(Explore, SaysWhatABoundLeavesOut) {
+  LostUpdate world;
+  const Exploration none = Explore(world, {.max_preemptions = 0});
+  EXPECT_TRUE(none.exhausted);
+  EXPECT_EQ(none.outcomes.size(), 1u);
+  const Exploration one = Explore(world, {.max_preemptions = 1});
+  EXPECT_EQ(one.outcomes.size(), 2u);
+}
+
+TEST(Explore, ReportsABrokenInvariantWithTheFewestPreemptions) {
+  for (const Strategy strategy : kAll) {
+    LostUpdate world;
+    Cells* cells = world.cells();
+    // Needs one preemption: between this task's two additions.
+    world.Add([cells] {
+      AddUnlocked(cells);
+      AddUnlocked(cells);
+    });
+    world.limit = 3;
+    // Four additions, none lost: breaks it without any preemption.
+    const Exploration found =
+        Explore(world, {.strategy = strategy, .executions = 1000});
+    ASSERT_TRUE(found.failure) << static_cast<int>(strategy);
+    EXPECT_EQ(found.failure->verdict.kind, VerdictKind::kInvariantBroken);
+    EXPECT_EQ(found.failure->verdict.what, "T1: the counter is too large");
+    EXPECT_EQ(found.failure->preemptions, 0);
+    EXPECT_TRUE(found.failure->fewest_preemptions);
+    EXPECT_EQ(FormatDeviations(found.failure->deviations), "-");
+  }
+}
+
+class Abba : public TestWorld {
+ public:
+  Abba() {
+    Cells* cells = this->cells();
+    // Same class for both: lockdep would know without any schedule.
+    Add([cells] {
+      WaitFor(&cells->flags[0]);
+      WaitFor(&cells->flags[1]);
+      Free(&cells->flags[1]);
+      Free(&cells->flags[0]);
+    });
+    Add([cells] {
+      WaitFor(&cells->flags[1]);
+      WaitFor(&cells->flags[0]);
+      Free(&cells->flags[0]);
+      Free(&cells->flags[1]);
+    });
+  }
+
+ private:
+  static void WaitFor(uint32_t* flag) {
+    WaitUntil(Point::kWait, Access::kAcquire, NumberOf(flag),
+              [flag] { return *flag == 0; });
+    *flag = 1;
+  }
+  static void Free(uint32_t* flag) {
+    SchedulePoint(Point::kWake, Access::kRelease, NumberOf(flag));
+    *flag = 0;
+  }
+};
+
+TEST(Explore, FindsADeadlockAndThePointOfNoReturn) {
+  for (const Strategy strategy : kAll) {
+    Abba world;
+    const Exploration found =
+        Explore(world, {.strategy = strategy, .executions = 1000});
+    ASSERT_TRUE(found.failure) << static_cast<int>(strategy);
+    const Failure& failure = *found.failure;
+    EXPECT_EQ(failure.verdict.kind, VerdictKind::kDeadlock);
+    EXPECT_EQ(failure.preemptions, 1);
+    EXPECT_TRUE(failure.fewest_preemptions);
+    // P0 and P1 come to their first points (0, then 2 by preemption), and each
+    // takes its first lock: with the second of these it is too late.
+    EXPECT_EQ(failure.point_of_no_return,
+              static_cast<int64_t>(failure.schedule.size()) - 1);
+    const Replayed again = Replay(world, failure.deviations);
+    EXPECT_EQ(again.verdict.kind, VerdictKind::kDeadlock);
+    EXPECT_EQ(again.trace_hash, failure.trace_hash);
+    EXPECT_EQ(again.schedule, failure.schedule);
+  }
+}
+
+TEST(Explore, NamesWhoHoldsTheLockOfAPartialDeadlock) {
+  TestWorld world;
+  Cells* cells = world.cells();
+  world.Add([cells] {
+    mutex_lock(&cells->lock);
+    WaitUntil(Point::kWait, Access::kRead, 0,
+              [cells] { return cells->counter == 1; });
+    mutex_unlock(&cells->lock);
+  });
+  world.Add([cells] {
+    mutex_lock(&cells->lock);
+    cells->counter = 1;
+    mutex_unlock(&cells->lock);
+  });
+  world.Add([] {});
+  const Exploration found = Explore(world, {});
+  ASSERT_TRUE(found.failure);
+  EXPECT_EQ(found.failure->verdict.kind, VerdictKind::kDeadlock);
+  EXPECT_NE(found.failure->verdict.what.find(
+                "for a test's lock, which P0 holds since"),
+            std::string::npos)
+      << found.failure->verdict.what;
+}
+
+TEST(Explore, TellsALivelockFromALoopThatOnlyNeedsFairness) {
+  struct Case {
+    const char* name;
+    bool other_sets;  // the flag that the first one waits for
+    bool livelock;
+  };
+  for (const Case& c : {Case{"somebody will set it", true, false},
+                        Case{"nobody ever sets it", false, true}}) {
+    TestWorld world;
+    Cells* cells = world.cells();
+    world.Add([cells] {
+      while (READ_ONCE(cells->flags[0]) == 0) {
+      }
+    });
+    const bool sets = c.other_sets;
+    world.Add([cells, sets] {
+      SchedulePoint(Point::kFlagSet, Access::kWrite, 0);
+      cells->flags[0] = sets ? 1 : 0;
+    });
+    const Exploration found =
+        Explore(world, {.strategy = Strategy::kStateful});
+    EXPECT_EQ(found.failure.has_value(), c.livelock) << c.name;
+    if (found.failure) {
+      EXPECT_EQ(found.failure->verdict.kind, VerdictKind::kLivelock);
+    }
+  }
+}
+
+TEST(Explore, CoversInItsShardsWhatItCoversAlone) {
+  for (const Strategy strategy :
+       {Strategy::kStateful, Strategy::kBruteForce, Strategy::kAuto}) {
+    Abba world;
+    ExploreOptions options{.strategy = strategy, .stop_at_failure = false};
+    const Exploration alone = Explore(world, options);
+    absl::btree_map<std::string, uint64_t> together;
+    options.shard_count = 3;
+    for (options.shard_index = 0; options.shard_index < 3;
+         ++options.shard_index) {
+      const Exploration part = Explore(world, options);
+      EXPECT_TRUE(part.exhausted);
+      for (const auto& [outcome, count] : part.outcomes) {
+        together[outcome] += count;
+      }
+    }
+    EXPECT_EQ(together.size(), alone.outcomes.size());
+    for (const auto& [outcome, count] : alone.outcomes) {
+      EXPECT_TRUE(together.contains(outcome)) << outcome;
+      if (strategy == Strategy::kBruteForce) {
+        EXPECT_EQ(together[outcome], count) << outcome;
+      }
+    }
+  }
+}
+
+TEST(Explore, SaysWhenItGivesUp) {
+  LostUpdate world;
+  const Exploration few =
+      Explore(world, {.strategy = Strategy::kStateful, .max_states = 3});
+  EXPECT_FALSE(few.exhausted);
+  EXPECT_EQ(few.unexplored, "more than 3 states");
+  const Exploration random = Explore(
+      world, {.strategy = Strategy::kRandom, .executions = 10});
+  EXPECT_FALSE(random.exhausted);
+  EXPECT_EQ(random.executions, 10u);
+}
+
+TEST(Replay, RefusesAScheduleOfAnotherProgram) {
+  LostUpdate world;
+  EXPECT_EQ(Replay(world, {{2, 7}}).mismatch,
+            "at step 2 P7 can't go on, as the schedule wants it to");
+  EXPECT_EQ(Replay(world, {{70, 1}}).mismatch,
+            "the execution ends before step 70 of the schedule");
+  EXPECT_EQ(Replay(world, {}).mismatch, "");
+}
+
+TEST(Schedule, ReadsWhatItWrites) {
+  const std::vector<Deviation> some = {{31, 5}, {40, kEventBase + 2}};
+  EXPECT_EQ(FormatDeviations(some), "31:5,40:e2");
+  EXPECT_EQ(*ParseDeviations("31:5,40:e2"), some);
+  EXPECT_EQ(FormatDeviations({}), "-");
+  EXPECT_TRUE(ParseDeviations("-")->empty());
+}
+
+TEST(Schedule, SaysWhereATextIsWrong) {
+  struct Case {
+    const char* text;
+    const char* message;
+  };
+  for (const Case& c : {
+           Case{"", "character 1: expected the number of a step"},
+           Case{"x", "character 1: expected the number of a step"},
+           Case{"3", "character 2: expected ':'"},
+           Case{"3:", "character 3: expected the number of a task"},
+           Case{"3:e", "character 4: expected the number of a task"},
+           Case{"3:1;", "character 4: expected ',' or the end"},
+           Case{"3:1,2:1", "character 5: expected a later step"},
+           Case{"3:99999", "character 3: expected the number of a task"},
+       }) {
+    const auto parsed = ParseDeviations(c.text);
+    ASSERT_FALSE(parsed.ok()) << c.text;
+    EXPECT_NE(std::string(parsed.status().message()).find(c.message),
+              std::string::npos)
+        << parsed.status().message();
+  }
+}
+
+}  // namespace
+}  // namespace reapsim

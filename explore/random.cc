@@ -1,0 +1,200 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "explore/random.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "explore/waits.h"
+
+namespace reapsim {
+namespace {
+
+// PCT's priorities: those given at the start are above all that are given at a
+// point of change, the latest of which is the lowest.
+constexpr uint32_t kFirstHighPriority = 1 << 16;
+constexpr size_t kPriorities = 1 << 10;
+constexpr uint64_t kExecutionsBetweenProgress = 1 << 10;
+
+// Fibers first, events behind them.
+size_t PriorityIndex(Choice choice) {
+  const size_t index = IsEvent(choice)
+                           ? kPriorities / 2 + (choice - kEventBase)
+                           : choice;
+  return std::min(index, kPriorities - 1);
+}
+
+}  // namespace
+
+RandomExecutions::RandomExecutions(World* world, const ExploreOptions& options)
+    : world_(world),
+      engine_(world->engine()),
+      options_(options),
+      by_priority_(options.strategy == Strategy::kPct) {
+  engine_.arena()->AllowCopies();
+  engine_.Take(&start_);
+  engine_.SetChooser(this);
+  // Nothing may grow on a fiber's stack.
+  schedule_.reserve(options.max_steps + 1);
+  enabled_.reserve(Engine::kMaxFibers);
+}
+
+RandomExecutions::~RandomExecutions() { engine_.SetChooser(nullptr); }
+
+Exploration RandomExecutions::Run() {
+  uint64_t seeds = options_.seed;
+  for (uint64_t i = 0; i < options_.executions; ++i) {
+    // Every shard draws all seeds and uses its own.
+    const uint64_t seed = SplitMix64(seeds);
+    if (i % static_cast<uint64_t>(options_.shard_count) !=
+        static_cast<uint64_t>(options_.shard_index)) {
+      continue;
+    }
+    if (found_.executions != 0) engine_.Restore(start_);
+    Execute(seed);
+    if (engine_.stopped()) {
+      NoteFailure();
+      if (options_.stop_at_failure) break;
+    } else if (options_.collect_outcomes) {
+      found_.outcomes[world_->Outcome()]++;
+    }
+    if (options_.on_progress &&
+        found_.executions % kExecutionsBetweenProgress == 0) {
+      options_.on_progress({.phase = by_priority_ ? "pct" : "random",
+                            .executions = found_.executions,
+                            .transitions = found_.transitions,
+                            .depth = found_.deepest});
+    }
+  }
+  found_.unexplored = "random executions cover what they happen to meet";
+  return std::move(found_);
+}
+
+void RandomExecutions::Execute(uint64_t seed) {
+  prng_ = Prng(seed);
+  schedule_.clear();
+  too_long_ = false;
+  if (by_priority_) SetPriorities();
+  while (!engine_.stopped() && FindEnabled(nullptr)) {
+    const Choice choice = event_ != kNoChoice ? event_ : Pick();
+    event_ = kNoChoice;
+    if (IsEvent(choice)) {
+      world_->Fire(choice);
+      if (ReportBrokenInvariant(*world_, engine_)) break;
+    } else {
+      // Runs on through Next() until it can't decide.
+      (void)engine_.Resume(engine_.FiberAt(choice));
+    }
+    if (too_long_) {
+      engine_.Report(VerdictKind::kLivelock,
+                     absl::StrCat("no end after ", options_.max_steps,
+                                  " steps"));
+    }
+  }
+  found_.executions++;
+  found_.transitions += schedule_.size();
+  found_.deepest = std::max<uint64_t>(found_.deepest, schedule_.size());
+  longest_ = std::max<uint64_t>(longest_, schedule_.size());
+  if (engine_.stopped()) return;
+  const std::string deadlock = DescribeDeadlock(*world_);
+  if (!deadlock.empty()) {
+    engine_.Report(VerdictKind::kDeadlock, deadlock);
+    return;
+  }
+  std::vector<std::string> problems;
+  world_->AtEnd(&problems);
+  if (!engine_.stopped() && !problems.empty()) {
+    engine_.Report(VerdictKind::kLeak, problems.front());
+  }
+}
+
+Fiber* RandomExecutions::Next(Fiber* running) {
+  if (ReportBrokenInvariant(*world_, engine_)) return nullptr;
+  if (schedule_.size() >= options_.max_steps) {
+    too_long_ = true;
+    return nullptr;
+  }
+  if (!FindEnabled(running)) return nullptr;
+  const Choice choice = Pick();
+  if (IsEvent(choice)) {
+    event_ = choice;
+    return nullptr;
+  }
+  return engine_.FiberAt(choice);
+}
+
+// `running`, which has not been suspended yet, counts by its operation.
+bool RandomExecutions::FindEnabled(const Fiber* running) {
+  enabled_.clear();
+  engine_.state()->fibers.ForEach([&](const Fiber* fiber) {
+    const bool can = fiber == running
+                         ? fiber->op.enabled == nullptr ||
+                               fiber->op.enabled(fiber->op.arg)
+                         : Engine::CanRun(fiber);
+    if (can) enabled_.push_back(static_cast<Choice>(fiber->id));
+  });
+  world_->Events(&enabled_);
+  return !enabled_.empty();
+}
+
+Choice RandomExecutions::Pick() {
+  const Choice choice = by_priority_ ? PickByPriority() : PickUniformly();
+  schedule_.push_back(choice);
+  return choice;
+}
+
+Choice RandomExecutions::PickUniformly() {
+  if (enabled_.size() == 1) return enabled_.front();
+  return enabled_[prng_.Below(enabled_.size())];
+}
+
+uint32_t& RandomExecutions::PriorityOf(Choice choice) {
+  uint32_t& priority = priority_[PriorityIndex(choice)];
+  // Ties are possible and harmless: the lower number goes first.
+  if (priority == kUnset) {
+    priority = kFirstHighPriority +
+               static_cast<uint32_t>(prng_.Below(kFirstHighPriority));
+  }
+  return priority;
+}
+
+void RandomExecutions::SetPriorities() {
+  priority_.assign(kPriorities, kUnset);
+  change_at_.clear();
+  for (int i = 1; i < options_.pct_depth; ++i) {
+    change_at_.push_back(prng_.Below(longest_));
+  }
+  std::sort(change_at_.begin(), change_at_.end());
+  changes_ = 0;
+}
+
+Choice RandomExecutions::PickByPriority() {
+  Choice best = enabled_.front();
+  for (const Choice choice : enabled_) {
+    if (PriorityOf(choice) > PriorityOf(best)) best = choice;
+  }
+  // At a point of change the one that would go next falls behind all others.
+  while (changes_ < change_at_.size() &&
+         change_at_[changes_] <= schedule_.size()) {
+    PriorityOf(best) = static_cast<uint32_t>(change_at_.size() - changes_++);
+    for (const Choice choice : enabled_) {
+      if (PriorityOf(choice) > PriorityOf(best)) best = choice;
+    }
+  }
+  return best;
+}
+
+void RandomExecutions::NoteFailure() {
+  const Verdict verdict = engine_.TakeVerdict();
+  if (options_.collect_outcomes) {
+    found_.outcomes[absl::StrCat("!", VerdictName(verdict.kind), ": ",
+                                 verdict.what)]++;
+  }
+  if (found_.failure) return;
+  found_.failure = Failure{.verdict = verdict, .schedule = schedule_};
+}
+
+}  // namespace reapsim

@@ -1,0 +1,253 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "explore/search.h"
+
+#include <algorithm>
+#include <bit>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace reapsim {
+namespace {
+
+constexpr uint64_t kStepsBetweenProgress = 1 << 14;
+
+// A fiber or event as a bit. Fairness needs to tell them apart; worlds that are
+// searched have few.
+uint64_t BitOf(Choice choice) {
+  constexpr int kFirstEvent = 48;
+  if (!IsEvent(choice)) {
+    REAP_CHECK_LT(choice, kFirstEvent, "explore: too many fibers");
+    return uint64_t{1} << choice;
+  }
+  return uint64_t{1} << (kFirstEvent + std::min(choice - kEventBase, 15));
+}
+
+uint64_t BitsOf(const std::vector<Choice>& choices) {
+  uint64_t bits = 0;
+  for (const Choice choice : choices) bits |= BitOf(choice);
+  return bits;
+}
+
+}  // namespace
+
+DepthFirstSearch::DepthFirstSearch(Stepper* stepper,
+                                   const ExploreOptions& options,
+                                   const SearchLimits& limits)
+    : stepper_(stepper), options_(options), limits_(limits) {}
+
+void DepthFirstSearch::Run(const Schedule& prefix) {
+  prefix_ = prefix;
+  depth_ = 0;
+  const Choice last = prefix.empty() || IsEvent(prefix.back())
+                          ? kNoChoice
+                          : prefix.back();
+  if (!Enter(kNoChoice, last, 0)) return;
+  while (depth_ > 0 && !stopped_) {
+    if (!TakeNextChoice()) Leave();
+  }
+}
+
+// Takes the next choice of the state on top, if any is left.
+bool DepthFirstSearch::TakeNextChoice() {
+  Node& node = top();
+  if (node.next == node.choices.size()) return false;
+  const Choice choice = node.choices[node.next];
+  // The world is still in this state when its first choice is taken.
+  if (node.next++ != 0) stepper_->engine().Restore(node.snapshot);
+  const int cost = IsPreemption(node.last, choice, node.enabled) ? 1 : 0;
+  found_.transitions++;
+  Tell();
+  if (!stepper_->Step(choice)) {
+    NoteFailure(choice);
+    return true;
+  }
+  (void)Enter(choice, IsEvent(choice) ? node.last : choice,
+              node.preemptions + cost);
+  return true;
+}
+
+bool DepthFirstSearch::Enter(Choice via, Choice last, int preemptions) {
+  if (depth_ == path_.size()) path_.emplace_back();
+  Node& node = path_[depth_];
+  stepper_->engine().Take(&node.snapshot);
+  Hash128 key{};
+  if (limits_.merge_states) {
+    key = HashBytes(node.snapshot.state(), node.snapshot.state_size());
+    if (limits_.max_preemptions >= 0) key = WithNumber(key, last);
+    uint32_t place = 0;
+    if (SeenBefore(key, preemptions, &place)) {
+      if (place != 0 && depth_ > 0) {
+        // A circle: back to a state whose component is open.
+        top().low = std::min(top().low, place - 1);
+        open_[top().place].ran |= BitOf(via);
+      }
+      return false;
+    }
+  }
+  found_.states++;
+  stepper_->Enabled(&node.enabled);
+  if (node.enabled.empty()) {
+    found_.deepest = std::max<uint64_t>(found_.deepest,
+                                        prefix_.size() + depth_);
+    if (stepper_->JudgeEnd()) {
+      NoteEnd();
+    } else {
+      NoteFailure(via);
+    }
+    return false;
+  }
+  if (found_.states > options_.max_states) {
+    GiveUp(absl::StrCat("more than ", options_.max_states, " states"));
+    return false;
+  }
+  if (depth_ >= options_.max_steps) {
+    GiveUp(absl::StrCat("an execution of more than ", options_.max_steps,
+                        " steps"));
+    return false;
+  }
+  node.last = last;
+  node.via = via;
+  node.preemptions = preemptions;
+  node.next = 0;
+  node.choices.clear();
+  const Choice plain = PlainChoice(last, node.enabled);
+  node.choices.push_back(plain);
+  for (const Choice choice : node.enabled) {
+    const int cost = IsPreemption(last, choice, node.enabled) ? 1 : 0;
+    const bool within = limits_.max_preemptions < 0 ||
+                        preemptions + cost <= limits_.max_preemptions;
+    if (choice != plain && within) node.choices.push_back(choice);
+  }
+  if (limits_.merge_states && limits_.max_preemptions < 0) {
+    node.place = static_cast<uint32_t>(open_.size());
+    node.low = node.place;
+    const uint64_t alive = BitsOf(node.enabled);
+    open_.push_back({.key = key, .ran = 0, .stuck = ~alive, .alive = alive});
+    seen_[key] = node.place + 1;
+  }
+  depth_++;
+  return true;
+}
+
+// Whether there is nothing new behind this state; else notes it. `place` is the
+// place in open_, plus one, of a state that is open.
+bool DepthFirstSearch::SeenBefore(const Hash128& key, int preemptions,
+                                  uint32_t* place) {
+  const auto [at, fresh] = seen_.try_emplace(key, 0);
+  if (limits_.max_preemptions < 0) {
+    *place = at->second;
+    return !fresh;
+  }
+  const auto spent = static_cast<uint32_t>(preemptions);
+  if (!fresh && at->second <= spent) return true;
+  at->second = spent;
+  return false;
+}
+
+void DepthFirstSearch::Leave() {
+  const Node& node = top();
+  depth_--;
+  if (!limits_.merge_states || limits_.max_preemptions >= 0) return;
+  if (node.low == node.place) {
+    CloseComponent(node.place);
+    return;
+  }
+  // The parent is part of the same component.
+  Node& parent = top();
+  parent.low = std::min(parent.low, node.low);
+  open_[parent.place].ran |= BitOf(node.via);
+}
+
+// The states from `first` on in open_ are one component, and complete. If they
+// lie on circles, a run may stay among them for ever. It is a fair one, in which
+// nobody is passed over, if all who could go on do so, or can't now and then.
+void DepthFirstSearch::CloseComponent(uint32_t first) {
+  uint64_t ran = 0;
+  uint64_t stuck = 0;
+  uint64_t alive = 0;
+  for (size_t i = first; i < open_.size(); ++i) {
+    ran |= open_[i].ran;
+    stuck |= open_[i].stuck;
+    alive |= open_[i].alive;
+    seen_[open_[i].key] = 0;
+  }
+  open_.resize(first);
+  if (ran != 0 && (alive & ~(ran | stuck)) == 0) ReportLivelock(ran);
+}
+
+void DepthFirstSearch::ReportLivelock(uint64_t ran) {
+  // depth_ is that of the component's first state already.
+  stepper_->engine().Restore(path_[depth_].snapshot);
+  std::string who;
+  for (uint64_t left = ran; left != 0; left &= left - 1) {
+    const int bit = std::countr_zero(left);
+    const auto choice =
+        static_cast<Choice>(bit < 48 ? bit : kEventBase + bit - 48);
+    absl::StrAppend(&who, who.empty() ? "" : ", ",
+                    stepper_->world().NameOf(choice));
+  }
+  stepper_->engine().Report(
+      VerdictKind::kLivelock,
+      absl::StrCat("these may go round for ever, although nobody is passed "
+                   "over: ",
+                   who));
+  NoteFailure(path_[depth_].via);
+}
+
+void DepthFirstSearch::NoteFailureOf(const Schedule& prefix) {
+  prefix_ = prefix;
+  depth_ = 0;
+  NoteFailure(kNoChoice);
+}
+
+void DepthFirstSearch::NoteEnd() {
+  found_.executions++;
+  good_end_ = true;
+  if (options_.stop_at_success) GiveUp("stopped at the first good end");
+  if (options_.collect_outcomes) found_.outcomes[stepper_->world().Outcome()]++;
+}
+
+// The world stopped at a verdict after the choices of the path and `via`.
+void DepthFirstSearch::NoteFailure(Choice via) {
+  found_.executions++;
+  Engine& engine = stepper_->engine();
+  const Verdict verdict = engine.TakeVerdict();
+  if (options_.collect_outcomes) {
+    found_.outcomes[absl::StrCat("!", VerdictName(verdict.kind), ": ",
+                                 verdict.what)]++;
+  }
+  if (found_.failure && !options_.stop_at_failure) return;
+  Failure failure{.verdict = verdict, .schedule = prefix_};
+  for (size_t i = 1; i < depth_; ++i) {
+    failure.schedule.push_back(path_[i].via);
+  }
+  if (via != kNoChoice) failure.schedule.push_back(via);
+  found_.failure = std::move(failure);
+  if (options_.stop_at_failure) GiveUp("stopped at the first failure");
+}
+
+void DepthFirstSearch::GiveUp(std::string why) {
+  stopped_ = true;
+  if (found_.unexplored.empty()) found_.unexplored = std::move(why);
+}
+
+void DepthFirstSearch::Tell() {
+  if (!limits_.merge_states &&
+      found_.executions >= options_.max_executions) {
+    GiveUp(absl::StrCat("more than ", options_.max_executions, " executions"));
+  }
+  if (steps_until_told_-- != 0) return;
+  steps_until_told_ = kStepsBetweenProgress;
+  if (!options_.on_progress) return;
+  options_.on_progress({.phase = limits_.phase,
+                        .executions = found_.executions,
+                        .states = found_.states,
+                        .transitions = found_.transitions,
+                        .depth = depth_});
+}
+
+}  // namespace reapsim

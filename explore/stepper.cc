@@ -1,0 +1,72 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "explore/stepper.h"
+
+#include <string>
+
+#include "explore/waits.h"
+#include "sched/heap_guard.h"
+
+namespace reapsim {
+
+std::string World::NameOf(Choice choice) const {
+  return IsEvent(choice) ? "event " + std::to_string(choice - kEventBase)
+                         : "P" + std::to_string(choice);
+}
+
+bool ReportBrokenInvariant(const World& world, Engine& engine) {
+  const char* broken = world.BrokenInvariant();
+  if (broken == nullptr) return false;
+  HostSection host;  // also called on a fiber's stack
+  engine.Report(VerdictKind::kInvariantBroken, broken);
+  return true;
+}
+
+Stepper::Stepper(World* world) : world_(world), engine_(world->engine()) {
+  engine_.arena()->AllowCopies();
+  engine_.SetChooser(this);
+}
+
+Stepper::~Stepper() { engine_.SetChooser(nullptr); }
+
+// One step at a time: back to the host at each point.
+Fiber* Stepper::Next(Fiber* /*running*/) { return nullptr; }
+
+void Stepper::Enabled(std::vector<Choice>* out) const {
+  out->clear();
+  engine_.state()->fibers.ForEach([out](const Fiber* fiber) {
+    if (Engine::CanRun(fiber)) out->push_back(static_cast<Choice>(fiber->id));
+  });
+  world_->Events(out);
+}
+
+bool Stepper::Step(Choice choice) {
+  if (IsEvent(choice)) {
+    world_->Fire(choice);
+  } else {
+    Fiber* fiber = engine_.FiberAt(choice);
+    REAP_CHECK(fiber != nullptr && Engine::CanRun(fiber),
+               "explore: the chosen fiber can't go on");
+    engine_.CleanStack(fiber);
+    (void)engine_.Resume(fiber);
+  }
+  if (engine_.stopped()) return false;
+  return !ReportBrokenInvariant(*world_, engine_);
+}
+
+bool Stepper::JudgeEnd() {
+  const std::string deadlock = DescribeDeadlock(*world_);
+  if (!deadlock.empty()) {
+    engine_.Report(VerdictKind::kDeadlock, deadlock);
+    return false;
+  }
+  std::vector<std::string> problems;
+  world_->AtEnd(&problems);
+  if (engine_.stopped()) return false;
+  if (problems.empty()) return true;
+  engine_.Report(VerdictKind::kLeak, problems.front());
+  return false;
+}
+
+}  // namespace reapsim

@@ -1,0 +1,47 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Stepper: makes a world go on by one choice at a time, and judges it after
+// each. A step of a fiber is the operation before which it stands and all that
+// it does up to its next one.
+#ifndef REAPSIM_EXPLORE_STEPPER_H_
+#define REAPSIM_EXPLORE_STEPPER_H_
+
+#include <vector>
+
+#include "explore/world.h"
+
+namespace reapsim {
+
+class Stepper : private Chooser {
+ public:
+  // Puts the world, which is at rest, into explored mode for its own lifetime.
+  explicit Stepper(World* world);
+  ~Stepper() override;
+  Stepper(const Stepper&) = delete;
+  Stepper& operator=(const Stepper&) = delete;
+
+  // What may happen now, ascending: fibers, then events.
+  void Enabled(std::vector<Choice>* out) const;
+  // Makes one of them happen. False if the world has stopped at a verdict.
+  bool Step(Choice choice);
+  // Nobody can go on: reports a deadlock, or what the world says should not be
+  // so in the end. False if there is such a verdict.
+  bool JudgeEnd();
+
+  World& world() const { return *world_; }
+  Engine& engine() const { return engine_; }
+
+ private:
+  Fiber* Next(Fiber* running) override;
+
+  World* world_;
+  Engine& engine_;
+};
+
+// True iff a broken invariant of the world has been reported.
+bool ReportBrokenInvariant(const World& world, Engine& engine);
+
+}  // namespace reapsim
+
+#endif  // REAPSIM_EXPLORE_STEPPER_H_
