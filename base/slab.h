@@ -26,7 +26,7 @@
 #include "base/check.h"
 
 #ifdef REAPSIM_ASAN
-#define REAPSIM_POISON(p, n)                  \
+#define REAPSIM_POISON(p, n)                   \
   (Arena::HeaderOf(p)->may_be_copied ? (void)0 \
                                      : __asan_poison_memory_region(p, n))
 #define REAPSIM_UNPOISON(p, n) __asan_unpoison_memory_region(p, n)

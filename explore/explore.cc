@@ -81,8 +81,7 @@ std::vector<Schedule> Prefixes(Session& session, int shard_count) {
 Exploration DepthFirst(Session& session, const ExploreOptions& options,
                        const SearchLimits& limits) {
   DepthFirstSearch search(&session.stepper(), options, limits);
-  const std::vector<Schedule> prefixes =
-      Prefixes(session, options.shard_count);
+  const std::vector<Schedule> prefixes = Prefixes(session, options.shard_count);
   for (size_t i = 0; i < prefixes.size() && !search.stopped(); ++i) {
     if (i % static_cast<size_t>(options.shard_count) !=
         static_cast<size_t>(options.shard_index)) {
@@ -169,8 +168,8 @@ std::optional<bool> CanStillEndWell(Session& session,
 // so after all later ones, so that halving finds the first.
 int64_t PointOfNoReturn(Session& session, const ExploreOptions& options,
                         const Schedule& schedule) {
-  size_t good = 0;                // after so many it can still end well
-  size_t bad = schedule.size();   // after so many it can't
+  size_t good = 0;               // after so many it can still end well
+  size_t bad = schedule.size();  // after so many it can't
   const std::optional<bool> start =
       CanStillEndWell(session, options, schedule, 0);
   if (!start.has_value()) return -1;
@@ -212,16 +211,15 @@ void KeepTraceOf(Session& session, Failure* failure) {
     if (!session.stepper().Step(choice)) break;
   }
   engine.KeepTrace(false);
-  failure->trace.assign(
-      engine.trace().begin() + static_cast<ptrdiff_t>(before),
-      engine.trace().end());
+  failure->trace.assign(engine.trace().begin() + static_cast<ptrdiff_t>(before),
+                        engine.trace().end());
   failure->trace_hash = engine.trace_hash();
   // A deadlock is found where a search judges ends, a livelock by the search.
   if (engine.stopped()) failure->verdict = engine.TakeVerdict();
 }
 
-void Complete(Session& session, const ExploreOptions& options,
-              int fewest_known, Failure* failure) {
+void Complete(Session& session, const ExploreOptions& options, int fewest_known,
+              Failure* failure) {
   failure->preemptions = CountPreemptions(session, failure->schedule);
   Minimise(session, options, fewest_known, failure);
   failure->deviations = DeviationsOf(session, failure->schedule);
@@ -274,9 +272,9 @@ Exploration Explore(World& world, const ExploreOptions& options) {
       found = Auto(session, options, &fewest_known);
       break;
     case Strategy::kStateful:
-      found = DepthFirst(session, options,
-                         {.max_preemptions = options.max_preemptions,
-                          .phase = "stateful"});
+      found = DepthFirst(
+          session, options,
+          {.max_preemptions = options.max_preemptions, .phase = "stateful"});
       break;
     case Strategy::kBruteForce:
       found = DepthFirst(session, options,
@@ -314,8 +312,8 @@ Replayed Replay(World& world, const std::vector<Deviation>& deviations,
       ++next;
       if (!std::binary_search(enabled.begin(), enabled.end(), choice)) {
         replayed.mismatch = absl::StrCat(
-            "at step ", replayed.schedule.size(), " ",
-            world.NameOf(choice), " can't go on, as the schedule wants it to");
+            "at step ", replayed.schedule.size(), " ", world.NameOf(choice),
+            " can't go on, as the schedule wants it to");
         break;
       }
     }
@@ -334,9 +332,8 @@ Replayed Replay(World& world, const std::vector<Deviation>& deviations,
   }
   engine.KeepTrace(false);
   if (!engine.stopped()) replayed.outcome = world.Outcome();
-  replayed.trace.assign(
-      engine.trace().begin() + static_cast<ptrdiff_t>(before),
-      engine.trace().end());
+  replayed.trace.assign(engine.trace().begin() + static_cast<ptrdiff_t>(before),
+                        engine.trace().end());
   replayed.trace_hash = engine.trace_hash();
   replayed.verdict = engine.TakeVerdict();
   replayed.deviations = deviations;

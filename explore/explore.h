@@ -41,13 +41,7 @@
 
 namespace reapsim {
 
-enum class Strategy : uint8_t {
-  kAuto,
-  kStateful,
-  kRandom,
-  kPct,
-  kBruteForce
-};
+enum class Strategy : uint8_t { kAuto, kStateful, kRandom, kPct, kBruteForce };
 
 // How far a search has come; for people who wait.
 struct Progress {
@@ -98,7 +92,7 @@ struct Failure {
 struct Exploration {
   // All that the strategy covers was covered.
   bool exhausted = false;
-  std::string unexplored;  // why not, if not
+  std::string unexplored;    // why not, if not
   uint64_t executions = 0;   // ends reached
   uint64_t states = 0;       // distinct states (kStateful)
   uint64_t transitions = 0;  // steps made

@@ -30,8 +30,8 @@ class TestWorld : public World {
   }
   Engine& engine() override { return bare_.engine(); }
   std::string Outcome() const override {
-    return "counter=" + std::to_string(cells_->counter) + "; r0=" +
-           std::to_string(cells_->results[0]) +
+    return "counter=" + std::to_string(cells_->counter) +
+           "; r0=" + std::to_string(cells_->results[0]) +
            "; r1=" + std::to_string(cells_->results[1]) + ";";
   }
   const char* BrokenInvariant() const override {
@@ -83,8 +83,7 @@ TEST(Explore, FindsALostUpdateByEveryStrategy) {
 
 TEST(Explore, MakesEveryScheduleByBruteForce) {
   LostUpdate world;
-  const Exploration found =
-      Explore(world, {.strategy = Strategy::kBruteForce});
+  const Exploration found = Explore(world, {.strategy = Strategy::kBruteForce});
   // Each fiber makes three steps: to its first point, the read, the write.
   // (3 + 3)! / (3! 3!) orders.
   EXPECT_EQ(found.executions, 20u);
@@ -221,8 +220,7 @@ TEST(Explore, TellsALivelockFromALoopThatOnlyNeedsFairness) {
       SchedulePoint(Point::kFlagSet, Access::kWrite, 0);
       cells->flags[0] = sets ? 1 : 0;
     });
-    const Exploration found =
-        Explore(world, {.strategy = Strategy::kStateful});
+    const Exploration found = Explore(world, {.strategy = Strategy::kStateful});
     EXPECT_EQ(found.failure.has_value(), c.livelock) << c.name;
     if (found.failure) {
       EXPECT_EQ(found.failure->verdict.kind, VerdictKind::kLivelock);
@@ -262,8 +260,8 @@ TEST(Explore, SaysWhenItGivesUp) {
       Explore(world, {.strategy = Strategy::kStateful, .max_states = 3});
   EXPECT_FALSE(few.exhausted);
   EXPECT_EQ(few.unexplored, "more than 3 states");
-  const Exploration random = Explore(
-      world, {.strategy = Strategy::kRandom, .executions = 10});
+  const Exploration random =
+      Explore(world, {.strategy = Strategy::kRandom, .executions = 10});
   EXPECT_FALSE(random.exhausted);
   EXPECT_EQ(random.executions, 10u);
 }

@@ -21,9 +21,8 @@ constexpr uint64_t kExecutionsBetweenProgress = 1 << 10;
 
 // Fibers first, events behind them.
 size_t PriorityIndex(Choice choice) {
-  const size_t index = IsEvent(choice)
-                           ? kPriorities / 2 + (choice - kEventBase)
-                           : choice;
+  const size_t index =
+      IsEvent(choice) ? kPriorities / 2 + (choice - kEventBase) : choice;
   return std::min(index, kPriorities - 1);
 }
 
@@ -89,9 +88,9 @@ void RandomExecutions::Execute(uint64_t seed) {
       (void)engine_.Resume(engine_.FiberAt(choice));
     }
     if (too_long_) {
-      engine_.Report(VerdictKind::kLivelock,
-                     absl::StrCat("no end after ", options_.max_steps,
-                                  " steps"));
+      engine_.Report(
+          VerdictKind::kLivelock,
+          absl::StrCat("no end after ", options_.max_steps, " steps"));
     }
   }
   found_.executions++;
@@ -130,10 +129,9 @@ Fiber* RandomExecutions::Next(Fiber* running) {
 bool RandomExecutions::FindEnabled(const Fiber* running) {
   enabled_.clear();
   engine_.state()->fibers.ForEach([&](const Fiber* fiber) {
-    const bool can = fiber == running
-                         ? fiber->op.enabled == nullptr ||
-                               fiber->op.enabled(fiber->op.arg)
-                         : Engine::CanRun(fiber);
+    const bool can = fiber == running ? fiber->op.enabled == nullptr ||
+                                            fiber->op.enabled(fiber->op.arg)
+                                      : Engine::CanRun(fiber);
     if (can) enabled_.push_back(static_cast<Choice>(fiber->id));
   });
   world_->Events(&enabled_);

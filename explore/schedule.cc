@@ -80,8 +80,9 @@ absl::StatusOr<std::vector<Deviation>> ParseDeviations(absl::string_view text) {
     begin = at;
     uint32_t number = 0;
     if (!ReadNumber(text, &at, kEventBase - 1, &number)) {
-      return Expected(text, begin, "the number of a task, or e and that of an "
-                                   "event");
+      return Expected(text, begin,
+                      "the number of a task, or e and that of an "
+                      "event");
     }
     d.choice = static_cast<Choice>(event ? kEventBase + number : number);
     deviations.push_back(d);

@@ -42,9 +42,8 @@ DepthFirstSearch::DepthFirstSearch(Stepper* stepper,
 void DepthFirstSearch::Run(const Schedule& prefix) {
   prefix_ = prefix;
   depth_ = 0;
-  const Choice last = prefix.empty() || IsEvent(prefix.back())
-                          ? kNoChoice
-                          : prefix.back();
+  const Choice last =
+      prefix.empty() || IsEvent(prefix.back()) ? kNoChoice : prefix.back();
   if (!Enter(kNoChoice, last, 0)) return;
   while (depth_ > 0 && !stopped_) {
     if (!TakeNextChoice()) Leave();
@@ -91,8 +90,8 @@ bool DepthFirstSearch::Enter(Choice via, Choice last, int preemptions) {
   found_.states++;
   stepper_->Enabled(&node.enabled);
   if (node.enabled.empty()) {
-    found_.deepest = std::max<uint64_t>(found_.deepest,
-                                        prefix_.size() + depth_);
+    found_.deepest =
+        std::max<uint64_t>(found_.deepest, prefix_.size() + depth_);
     if (stepper_->JudgeEnd()) {
       NoteEnd();
     } else {
@@ -163,8 +162,9 @@ void DepthFirstSearch::Leave() {
 }
 
 // The states from `first` on in open_ are one component, and complete. If they
-// lie on circles, a run may stay among them for ever. It is a fair one, in which
-// nobody is passed over, if all who could go on do so, or can't now and then.
+// lie on circles, a run may stay among them for ever. It is a fair one, in
+// which nobody is passed over, if all who could go on do so, or can't now and
+// then.
 void DepthFirstSearch::CloseComponent(uint32_t first) {
   uint64_t ran = 0;
   uint64_t stuck = 0;
@@ -236,8 +236,7 @@ void DepthFirstSearch::GiveUp(std::string why) {
 }
 
 void DepthFirstSearch::Tell() {
-  if (!limits_.merge_states &&
-      found_.executions >= options_.max_executions) {
+  if (!limits_.merge_states && found_.executions >= options_.max_executions) {
     GiveUp(absl::StrCat("more than ", options_.max_executions, " executions"));
   }
   if (steps_until_told_-- != 0) return;

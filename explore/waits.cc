@@ -69,15 +69,15 @@ class Deadlock {
 
   std::string OneWait(const Waiter& waiter) const {
     const Op& op = waiter.fiber->op;
-    std::string text = absl::StrCat(NameOf(waiter.fiber), " waits at ",
-                                    PointName(op.point), " (", At(op.source),
-                                    ")");
+    std::string text =
+        absl::StrCat(NameOf(waiter.fiber), " waits at ", PointName(op.point),
+                     " (", At(op.source), ")");
     for (const Fiber* holder : waiter.holders) {
       const HeldLock* lock = HeldBy(holder, op.object);
       absl::StrAppend(
           &text, holder == waiter.holders.front() ? " for " : " and for ",
-          LockClassName(static_cast<LockClass>(lock->lock_class)),
-          ", which ", NameOf(holder), " holds since ", At(lock->source));
+          LockClassName(static_cast<LockClass>(lock->lock_class)), ", which ",
+          NameOf(holder), " holds since ", At(lock->source));
     }
     return text;
   }

@@ -114,8 +114,8 @@ void Engine::SetCurrent(Fiber* fiber) {
   state_->current = fiber;
   state_->runner = uint64_t{fiber->id} << 8;
   state_->past = &state_->fibers.HistoryOf(fiber);
-  state_->watched = keep_trace_ || chooser_ != nullptr ||
-                    fiber->stop_at != Point::kNone;
+  state_->watched =
+      keep_trace_ || chooser_ != nullptr || fiber->stop_at != Point::kNone;
 }
 
 void Engine::SwitchToHost(Stop why) {

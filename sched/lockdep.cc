@@ -62,9 +62,10 @@ void RecordLockOrder(LockHistory* history, uint32_t held, LockClass inner,
 void NoteHeld(LockClass lock_class, const void* lock, SourceLine source) {
   FiberHistory& past = *Here<EngineState>().past;
   if (past.lock_count == kMaxHeldLocks) return;
-  past.locks[past.lock_count++] = {.object = NumberOf(lock),
-                                   .lock_class = static_cast<uint8_t>(lock_class),
-                                   .source = source};
+  past.locks[past.lock_count++] = {
+      .object = NumberOf(lock),
+      .lock_class = static_cast<uint8_t>(lock_class),
+      .source = source};
 }
 
 void NoteReleased(const void* lock) {

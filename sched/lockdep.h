@@ -81,9 +81,7 @@ void NoteHeld(LockClass lock_class, const void* lock, SourceLine source);
 void NoteReleased(const void* lock);
 
 // The classes that the running task holds, one bit each.
-inline uint32_t LocksHeld() {
-  return Here<EngineState>().past->held;
-}
+inline uint32_t LocksHeld() { return Here<EngineState>().past->held; }
 
 // Called by each lock when it has been taken and before it is released.
 inline void LockAcquired(LockClass lock_class, const void* lock,
@@ -96,7 +94,8 @@ inline void LockAcquired(LockClass lock_class, const void* lock,
     RecordLockOrder(&history, held, lock_class, source);
   }
   held |= 1u << i;
-  if (state.watched) [[unlikely]] NoteHeld(lock_class, lock, source);
+  if (state.watched) [[unlikely]]
+    NoteHeld(lock_class, lock, source);
 }
 // A lock that was tried and not waited for: it can't close a cycle, so that
 // only what is taken inside it is recorded.
@@ -109,7 +108,8 @@ inline void LockReleased(LockClass lock_class, const void* lock,
   const int i = static_cast<int>(lock_class);
   Invariant((past.held >> i & 1) != 0,
             "a lock is released by a task that does not hold it", source);
-  if (state.watched) [[unlikely]] NoteReleased(lock);
+  if (state.watched) [[unlikely]]
+    NoteReleased(lock);
   if (past.more[i] != 0) [[unlikely]] {
     past.more[i]--;
     return;

@@ -134,13 +134,15 @@ pid* MakePid(SchedState* sched, pid_namespace* ns, int* error) {
 
 pid* alloc_pid(pid_namespace* ns, int* error) {
   SchedState& sched = Here<SchedState>();
-  SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(sched.pid_extent->base));
+  SchedulePoint(Point::kRefInc, Access::kWrite,
+                NumberOf(sched.pid_extent->base));
   return MakePid(&sched, ns, error);
 }
 
 void free_pid(pid* pid) {
   SchedState& sched = Here<SchedState>();
-  SchedulePoint(Point::kRefDec, Access::kWrite, NumberOf(sched.pid_extent->base));
+  SchedulePoint(Point::kRefDec, Access::kWrite,
+                NumberOf(sched.pid_extent->base));
   Invariant(IsHashed(sched, pid), "a pid is unhashed twice");
   for (uint32_t level = 0; level <= pid->level; ++level) {
     pid->numbers[level].ns->pids--;
@@ -174,7 +176,8 @@ void put_pid(pid* pid) {
 
 pid* find_pid_ns(pid_t nr, pid_namespace* ns) {
   SchedState& sched = Here<SchedState>();
-  SchedulePoint(Point::kRacyRead, Access::kRead, NumberOf(sched.pid_extent->base));
+  SchedulePoint(Point::kRacyRead, Access::kRead,
+                NumberOf(sched.pid_extent->base));
   return FindInNamespace(sched, nr, ns);
 }
 

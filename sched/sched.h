@@ -38,7 +38,7 @@ struct SchedState {
 
   rwlock_t tasklist_lock;
   // tasklist_lock (write to change), RCU to read:
-  TaskList tasks;                 // thread-group leaders, by creation
+  TaskList tasks;  // thread-group leaders, by creation
   // By number in the initial namespace, as far as numbers were ever used.
   Extent* pid_extent = nullptr;  // of pid*
 

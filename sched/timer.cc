@@ -62,10 +62,9 @@ void add_timer(timer_list* timer, uint64_t jiffies) {
   *Slot(sched, i) = timer;
   timer->armed = true;
   timer->number = i;
-  *HistoryOf(sched, i) = {
-      .deadline_ns =
-          Here<EngineState>().engine->now_ns() + jiffies * kNsPerJiffy,
-      .armed_seq = ++*ArmedEver(sched)};
+  *HistoryOf(sched, i) = {.deadline_ns = Here<EngineState>().engine->now_ns() +
+                                         jiffies * kNsPerJiffy,
+                          .armed_seq = ++*ArmedEver(sched)};
 }
 
 bool del_timer(timer_list* timer) {

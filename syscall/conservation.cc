@@ -33,7 +33,7 @@ void CheckFibers(SchedState& sched, Problems* problems) {
     if (fiber->atomic_depth != 0) {
       problems->push_back(Who(*task) + " holds a spinlock");
     }
-    const uint32_t held = engine.locks->held[fiber->id];
+    const uint32_t held = engine.fibers.HistoryOf(fiber).held;
     for (int c = 0; c < kLockClasses; ++c) {
       if ((held >> c & 1) == 0) continue;
       problems->push_back(Who(*task) + " holds " +
