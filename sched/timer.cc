@@ -102,7 +102,7 @@ timer_list* earliest_timer(const void* world, uint64_t* deadline_ns) {
   return best;
 }
 
-timer_list* armed_timer(const void* world, uint32_t number) {
+timer_list* ArmedTimer(const void* world, uint32_t number) {
   const SchedState& sched = RootOf<SchedState>(world);
   return number < sched.timers.count ? *Slot(sched, number) : nullptr;
 }

@@ -38,7 +38,7 @@ bool del_timer(timer_list* timer);
 // first), or null; and its deadline.
 timer_list* earliest_timer(const void* world, uint64_t* deadline_ns);
 // The armed timer in that place of the table, or null. Host side.
-timer_list* armed_timer(const void* world, uint32_t number);
+timer_list* ArmedTimer(const void* world, uint32_t number);
 // Disarms a timer that is about to fire. Host or softirq side.
 void timer_expired(timer_list* timer);
 

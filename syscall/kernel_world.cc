@@ -42,7 +42,7 @@ void KernelWorld::Events(std::vector<Choice>* out) const {
   // ksoftirqd has not taken the last one yet.
   if (sched.expired_timer != nullptr) return;
   for (uint32_t i = 0; i < sched.timers.count; ++i) {
-    if (armed_timer(&sched, i) != nullptr) {
+    if (ArmedTimer(&sched, i) != nullptr) {
       out->push_back(static_cast<Choice>(kEventBase + i));
     }
   }
@@ -50,7 +50,7 @@ void KernelWorld::Events(std::vector<Choice>* out) const {
 
 void KernelWorld::Fire(Choice event) {
   SchedState& sched = kernel_->sched();
-  timer_list* timer = armed_timer(&sched, event - kEventBase);
+  timer_list* timer = ArmedTimer(&sched, event - kEventBase);
   REAP_CHECK(timer != nullptr && sched.expired_timer == nullptr,
              "kernel world: no such timer");
   timer_expired(timer);
