@@ -42,6 +42,7 @@ DepthFirstSearch::DepthFirstSearch(Stepper* stepper,
 void DepthFirstSearch::Run(const Schedule& prefix) {
   prefix_ = prefix;
   depth_ = 0;
+  image_.emplace(&stepper_->engine());
   const Choice last =
       prefix.empty() || IsEvent(prefix.back()) ? kNoChoice : prefix.back();
   if (!Enter(kNoChoice, last, 0)) return;
@@ -55,13 +56,13 @@ bool DepthFirstSearch::TakeNextChoice() {
   Node& node = top();
   if (node.next == node.choices.size()) return false;
   const Choice choice = node.choices[node.next];
-  // The world is still in this state when its first choice is taken.
-  if (node.next++ != 0) stepper_->engine().Restore(node.snapshot);
+  node.next++;
   const int cost = IsPreemption(node.last, choice, node.enabled) ? 1 : 0;
   found_.transitions++;
   Tell();
   if (!stepper_->Step(choice)) {
     NoteFailure(choice);
+    image_->Reject();
     return true;
   }
   (void)Enter(choice, IsEvent(choice) ? node.last : choice,
@@ -72,10 +73,19 @@ bool DepthFirstSearch::TakeNextChoice() {
 bool DepthFirstSearch::Enter(Choice via, Choice last, int preemptions) {
   if (depth_ == path_.size()) path_.emplace_back();
   Node& node = path_[depth_];
-  stepper_->engine().Take(&node.snapshot);
-  Hash128 key{};
+  image_->Accept(&node.undo);
+  if (!IsWorthSearching(&node, via, last, preemptions)) {
+    image_->GoBack(node.undo);
+    return false;
+  }
+  depth_++;
+  return true;
+}
+
+bool DepthFirstSearch::IsWorthSearching(Node* node, Choice via, Choice last,
+                                        int preemptions) {
+  Hash128 key = image_->hash();
   if (limits_.merge_states) {
-    key = HashBytes(node.snapshot.state(), node.snapshot.state_size());
     if (limits_.max_preemptions >= 0) key = WithNumber(key, last);
     uint32_t place = 0;
     if (SeenBefore(key, preemptions, &place)) {
@@ -88,14 +98,15 @@ bool DepthFirstSearch::Enter(Choice via, Choice last, int preemptions) {
     }
   }
   found_.states++;
-  stepper_->Enabled(&node.enabled);
-  if (node.enabled.empty()) {
+  stepper_->Enabled(&node->enabled);
+  if (node->enabled.empty()) {
     found_.deepest =
         std::max<uint64_t>(found_.deepest, prefix_.size() + depth_);
     if (stepper_->JudgeEnd()) {
       NoteEnd();
     } else {
       NoteFailure(via);
+      stepper_->engine().Rewound();
     }
     return false;
   }
@@ -108,27 +119,26 @@ bool DepthFirstSearch::Enter(Choice via, Choice last, int preemptions) {
                         " steps"));
     return false;
   }
-  node.last = last;
-  node.via = via;
-  node.preemptions = preemptions;
-  node.next = 0;
-  node.choices.clear();
-  const Choice plain = PlainChoice(last, node.enabled);
-  node.choices.push_back(plain);
-  for (const Choice choice : node.enabled) {
-    const int cost = IsPreemption(last, choice, node.enabled) ? 1 : 0;
+  node->last = last;
+  node->via = via;
+  node->preemptions = preemptions;
+  node->next = 0;
+  node->choices.clear();
+  const Choice plain = PlainChoice(last, node->enabled);
+  node->choices.push_back(plain);
+  for (const Choice choice : node->enabled) {
+    const int cost = IsPreemption(last, choice, node->enabled) ? 1 : 0;
     const bool within = limits_.max_preemptions < 0 ||
                         preemptions + cost <= limits_.max_preemptions;
-    if (choice != plain && within) node.choices.push_back(choice);
+    if (choice != plain && within) node->choices.push_back(choice);
   }
   if (limits_.merge_states && limits_.max_preemptions < 0) {
-    node.place = static_cast<uint32_t>(open_.size());
-    node.low = node.place;
-    const uint64_t alive = BitsOf(node.enabled);
+    node->place = static_cast<uint32_t>(open_.size());
+    node->low = node->place;
+    const uint64_t alive = BitsOf(node->enabled);
     open_.push_back({.key = key, .ran = 0, .stuck = ~alive, .alive = alive});
-    seen_[key] = node.place + 1;
+    seen_[key] = node->place + 1;
   }
-  depth_++;
   return true;
 }
 
@@ -150,6 +160,7 @@ bool DepthFirstSearch::SeenBefore(const Hash128& key, int preemptions,
 void DepthFirstSearch::Leave() {
   const Node& node = top();
   depth_--;
+  image_->GoBack(node.undo);
   if (!limits_.merge_states || limits_.max_preemptions >= 0) return;
   if (node.low == node.place) {
     CloseComponent(node.place);
@@ -180,8 +191,6 @@ void DepthFirstSearch::CloseComponent(uint32_t first) {
 }
 
 void DepthFirstSearch::ReportLivelock(uint64_t ran) {
-  // depth_ is that of the component's first state already.
-  stepper_->engine().Restore(path_[depth_].snapshot);
   std::string who;
   for (uint64_t left = ran; left != 0; left &= left - 1) {
     const int bit = std::countr_zero(left);
@@ -195,7 +204,9 @@ void DepthFirstSearch::ReportLivelock(uint64_t ran) {
       absl::StrCat("these may go round for ever, although nobody is passed "
                    "over: ",
                    who));
+  // The component's first state has left the path already.
   NoteFailure(path_[depth_].via);
+  stepper_->engine().Rewound();
 }
 
 void DepthFirstSearch::NoteFailureOf(const Schedule& prefix) {

@@ -11,11 +11,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "explore/explore.h"
 #include "explore/hash128.h"
+#include "explore/image.h"
 #include "explore/stepper.h"
 
 namespace reapsim {
@@ -32,8 +34,8 @@ class DepthFirstSearch {
                    const SearchLimits& limits);
 
   // Searches on from the state that the world is in, which `prefix` has led to.
-  // The world is in any state, or at a verdict, afterwards. May be called again
-  // from another state: states seen before are not searched again.
+  // The world is in any state on the way afterwards, without a verdict. May be
+  // called again from another state: states seen before are not searched again.
   void Run(const Schedule& prefix);
 
   // `prefix` itself has led to the verdict at which the world stands.
@@ -49,7 +51,7 @@ class DepthFirstSearch {
  private:
   // A state on the path from the start to the present one.
   struct Node {
-    Snapshot snapshot;
+    WorldImage::Undo undo;        // back to the state before
     std::vector<Choice> choices;  // to take here, in order
     size_t next = 0;              // the first not yet taken
     std::vector<Choice> enabled;  // ascending
@@ -71,6 +73,7 @@ class DepthFirstSearch {
   // Judges the state that the world has just come to; true if it is a new one
   // to be searched, then the top of the path.
   bool Enter(Choice via, Choice last, int preemptions);
+  bool IsWorthSearching(Node* node, Choice via, Choice last, int preemptions);
   void Leave();
   bool TakeNextChoice();
   bool SeenBefore(const Hash128& key, int preemptions, uint32_t* place);
@@ -83,6 +86,7 @@ class DepthFirstSearch {
   Node& top() { return path_[depth_ - 1]; }
 
   Stepper* stepper_;
+  std::optional<WorldImage> image_;  // of the state on top of the path
   const ExploreOptions& options_;
   const SearchLimits limits_;
   Exploration found_;

@@ -273,6 +273,8 @@ void Engine::Report(VerdictKind kind, std::string what, SourceLine source) {
 Verdict Engine::TakeVerdict() { return std::exchange(verdict_, Verdict{}); }
 
 void Engine::Log(LogKind kind, const char* text) {
+  // A search goes back too often; it logs when it replays.
+  if (chooser_ != nullptr && !keep_trace_) return;
   HostSection host;
   log_.push_back(
       {.kind = kind, .step = step(), .now_ns = now_ns(), .text = text});

@@ -249,6 +249,16 @@ class Engine {
   // even if a verdict has stopped it since.
   void Take(Snapshot* to) const;
   void Restore(const Snapshot& from);
+  // The world's bytes were put back by other means: a verdict that has stopped
+  // it since is forgotten.
+  void Rewound() {
+    stopped_ = false;
+    verdict_ = Verdict{};
+  }
+  // The end, the highest address, of the stack of the fiber of that number.
+  char* StackTop(uint32_t id) const {
+    return stacks_->base + (size_t{id} + 1) * kStackSize;
+  }
 
   // Records a verdict of the host's own (a deadlock that no fiber sees).
   void Report(VerdictKind kind, std::string what,
