@@ -6,6 +6,7 @@
 
 #include "mm/exit_switches.h"
 
+#include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/mmu_gather.h"
@@ -48,6 +49,7 @@ void Forget(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (Switched(Switch::kExitLeavesVmasLinked)) return;
   mm->mmap = nullptr;
   mm->mmap_last = nullptr;
+  mm->torn_down = differences().uses_maple_tree;
 }
 
 // ---- Munlocking ------------------------------------------------------------
@@ -126,7 +128,7 @@ void ExitMmapLessLocked(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       hides && to_free == Lock::kWrite ? Lock::kRead : to_free;
   if (d.has_mmf_oom_victim && test_bit(MMF_OOM_VICTIM, &mm->flags)) {
     (void)__oom_reap_task_mm(mm);
-    set_bit(MMF_OOM_SKIP, &mm->flags);
+    HideMm(mm);
   }
   Take(mm, to_unmap);
   if (!d.reaps_mlocked) MunlockAll(mm);
@@ -136,7 +138,7 @@ void ExitMmapLessLocked(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   }
   mmu_gather tlb;
   Unmap(&tlb, mm);
-  if (hides) set_bit(MMF_OOM_SKIP, &mm->flags);
+  if (hides) HideUnmappedMm(mm);
   if (to_unmap != to_free) {
     Drop(mm, to_unmap);
     Take(mm, to_free);
@@ -155,7 +157,7 @@ void ExitMmapMunlockFirst(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   mmu_gather tlb;
   Unmap(&tlb, mm);
   if (test_bit(MMF_OOM_VICTIM, &mm->flags)) {
-    set_bit(MMF_OOM_SKIP, &mm->flags);
+    HideMm(mm);
     mmap_write_lock(mm);
     mmap_write_unlock(mm);
   }

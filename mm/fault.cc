@@ -6,6 +6,7 @@
 // Source: arch/x86/mm/fault.c:do_user_addr_fault(), v5.15 to v7.2; the MMU is
 // the hardware's.
 
+#include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/page_alloc.h"
@@ -143,6 +144,7 @@ AccessResult access_user_word(uint64_t address, bool write, uint64_t* word,
   } else {
     *word = ReadPageWord(state, pfn);
   }
+  CheckWord(current()->mm, address, write, *word);
   return AccessResult::kOk;
 }
 
@@ -152,6 +154,7 @@ AccessResult access_user_word_inatomic(uint64_t address, uint64_t* word) {
   const pfn_t pfn = Translate(current()->mm, address, /*write=*/false);
   if (pfn == kNoPfn) return AccessResult::kEfault;
   *word = ReadPageWord(mm_state(), pfn);
+  CheckWord(current()->mm, address, /*write=*/false, *word);
   return AccessResult::kOk;
 }
 
@@ -162,8 +165,12 @@ AccessResult cmpxchg_user_word(uint64_t address, uint64_t expected,
       ResolveUserWord(address, /*write=*/true, /*user_mode=*/false, &pfn);
   if (result != AccessResult::kOk) return result;
   MmState& state = mm_state();
+  mm_struct* mm = current()->mm;
   *seen = ReadPageWord(state, pfn);
-  if (*seen == expected) WritePageWord(state, pfn, desired);
+  CheckWord(mm, address, /*write=*/false, *seen);
+  if (*seen != expected) return AccessResult::kOk;
+  WritePageWord(state, pfn, desired);
+  CheckWord(mm, address, /*write=*/true, desired);
   return AccessResult::kOk;
 }
 

@@ -19,6 +19,7 @@
 
 #include "mm/exit_switches.h"
 #include "mm/filemap.h"
+#include "mm/invariants.h"
 #include "mm/ksm.h"
 #include "mm/memory.h"
 #include "mm/mmu_notifier.h"
@@ -105,7 +106,7 @@ int dup_mmap(mm_struct* mm, mm_struct* oldmm) {
   const int error = dup_vmas(mm, oldmm, &left);
   if (error == 0) ksm_fork(mm, oldmm);
   if (error != 0 && differences().failed_dup_mmap_hides_mm) {
-    if (left != nullptr) set_bit(MMF_OOM_SKIP, &mm->flags);
+    if (left != nullptr) HideMm(mm);
     set_bit(MMF_UNSTABLE, &mm->flags);
   }
   mmap_write_unlock_nested(mm);
@@ -161,6 +162,7 @@ void __mmdrop(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
             "S17: a task frees the mm that it runs on");
   pgd_free(mm);
   mmu_notifier_subscriptions_destroy(mm);
+  ForgetReapedWords(mm);
   check_mm(mm);
   Invariant(mm->mm_mt.empty(), "an mm is freed while it has VMAs");
   Invariant(
@@ -183,11 +185,12 @@ void __mmput(mm_struct* mm) {
   Here<SchedState>().task_slab.ForEach([mm](const task_struct* t) {
     Invariant(t->mm != mm, "S17: mm_users is 0 but a task has the mm");
   });
+  MayTearDown();
   Mark(Point::kMmput);
   exit_aio(mm);
   ksm_exit(mm);
   if (!ExitMmapSwitched(mm)) exit_mmap(mm);
-  mmdrop(mm);
+  MmdropOfOthers(mm);
 }
 
 }  // namespace
@@ -210,6 +213,7 @@ mm_struct* dup_mm(mm_struct* oldmm) {
 void mmget(mm_struct* mm) {
   CheckMmLive(mm, SourceLine::Current());
   atomic_inc(&mm->mm_users);
+  NoteRef(kRefMmUsers, 1);
   Invariant(mm->mm_users > 1, "S17: mmget() of an mm that has no users");
 }
 
@@ -218,20 +222,28 @@ bool mmget_not_zero(mm_struct* mm) {
   SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(&mm->mm_users));
   if (mm->mm_users == 0) return false;
   mm->mm_users++;
+  NoteRef(kRefMmUsers, 1);
   return true;
 }
 
 void mmput(mm_struct* mm) {
   CheckMmLive(mm, SourceLine::Current());
+  NoteRef(kRefMmUsers, -1);
   if (atomic_dec_return(&mm->mm_users) == 0) __mmput(mm);
 }
 
 void mmgrab(mm_struct* mm) {
   CheckMmLive(mm, SourceLine::Current());
   atomic_inc(&mm->mm_count);
+  NoteRef(kRefMmCount, 1);
 }
 
 void mmdrop(mm_struct* mm) {
+  NoteRef(kRefMmCount, -1);
+  MmdropOfOthers(mm);
+}
+
+void MmdropOfOthers(mm_struct* mm) {
   CheckMmLive(mm, SourceLine::Current());
   if (atomic_dec_return(&mm->mm_count) == 0) __mmdrop(mm);
 }
@@ -249,7 +261,7 @@ void CheckTaskLive(const task_struct* t, SourceLine source) {
 
 // kernel/fork.c:free_signal_struct()
 void free_signal_struct(signal_struct* sig) {
-  if (sig->oom_mm != nullptr) mmdrop(sig->oom_mm);
+  if (sig->oom_mm != nullptr) MmdropOfOthers(sig->oom_mm);
   Invariant(sig->thread_head.empty(),
             "a signal_struct is freed while it has threads");
   REAP_CHECK(Here<SchedState>().signal_slab.Delete(sig), "signal: free");
@@ -276,11 +288,13 @@ void free_task(task_struct* tsk) {
 void get_task_struct(task_struct* t) {
   CheckTaskLive(t, SourceLine::Current());
   atomic_inc(&t->usage);
+  NoteRef(kRefTask, 1);
   Invariant(t->usage > 1, "get_task_struct() of a task without references");
 }
 
 void put_task_struct(task_struct* t) {
   CheckTaskLive(t, SourceLine::Current());
+  NoteRef(kRefTask, -1);
   if (atomic_dec_return(&t->usage) == 0) __put_task_struct(t);
 }
 

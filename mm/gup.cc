@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/page_alloc.h"
@@ -117,6 +118,7 @@ AccessResult access_remote_word(mm_struct* mm, uint64_t address, bool write,
   } else {
     *word = ReadPageWord(state, pfn);
   }
+  CheckWord(mm, address, write, *word);
   put_page(pfn);
   return AccessResult::kOk;
 }

@@ -23,6 +23,7 @@ constexpr uint32_t kMaxMappings = 1 << 17;
 constexpr uint32_t kMaxNotifiers = 4096;
 constexpr uint32_t kMaxBatchPages = 4096;
 constexpr uint32_t kMaxUserfaultfds = 256;
+constexpr uint32_t kMaxReapedWords = 4096;
 constexpr uint32_t kMaxLeaves = 1 << 19;
 
 // Enough page tables for a machine whose every frame is mapped once, with
@@ -57,6 +58,7 @@ MmState* InitMm(Arena* arena, const MmOptions& options) {
   mm->notifier_slab.Init(arena, "mmu_notifier", kMaxNotifiers);
   mm->gather_slab.Init(arena, "mmu_gather batch", kMaxBatchPages);
   mm->userfaultfd_slab.Init(arena, "userfaultfd_ctx", kMaxUserfaultfds);
+  mm->reaped_slab.Init(arena, "reaped word", kMaxReapedWords);
   mm->word_pool.Init(arena, "words", kMaxLeaves);
   mm->byte_pool.Init(arena, "bytes", kMaxLeaves / 4);
   InitFrames(arena, *mm);

@@ -223,7 +223,7 @@ void ksm_exit(mm_struct* mm) {
     mmap_write_unlock(mm);
   }
   mm->flags &= ~(uint64_t{1} << MMF_VM_MERGEABLE);
-  mmdrop(mm);
+  MmdropOfOthers(mm);
 }
 
 void ksm_might_unmap_zero_page(mm_struct* mm, pte_t pte) {

@@ -19,6 +19,7 @@
 #include "mm/filemap.h"
 #include "mm/huge_memory.h"
 #include "mm/hugetlb.h"
+#include "mm/invariants.h"
 #include "mm/ksm.h"
 #include "mm/migrate.h"
 #include "mm/mmap.h"
@@ -209,6 +210,7 @@ void free_pgtables(mmu_gather* tlb, mm_struct* mm, vm_area_struct* first,
                    vm_area_struct* last, uint64_t floor, uint64_t ceiling,
                    bool mm_wr_locked) {
   REAP_CHECK(tlb->mm == mm, "free_pgtables: gather of another mm");
+  if (mm_wr_locked) MayFreeAllTables(mm);
   const uint64_t pmd_size = geometry().pmd_size();
   for (vm_area_struct* vma = first; vma != nullptr;) {
     const uint64_t address = vma->vm_start;
@@ -631,6 +633,7 @@ uint32_t zap_nonpresent_ptes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
       break;
     case SwpType::kMarker:
       if (!ZapsMarker(*z, ptent)) return 1;
+      if (z->details.reaping) CheckMarkerGoes(z->vma, swp_offset(ptent));
       break;
   }
   for (uint32_t i = 0; i < nr; ++i) pte[i] = 0;
@@ -662,6 +665,9 @@ uint64_t zap_pte_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
                   .mem_map = pfn_to_page(mm_state(), 0),
                   .batches = diff.zap_batches_ptes,
                   .delays_rmap = diff.delays_rmap};
+  if (details.reaping && Checked(Check::kS9)) [[unlikely]] {
+    NoteReapedWords(vma, pte, address, end);
+  }
   // What was present, and may be in TLBs.
   uint64_t flush_start = end;
   uint64_t flush_end = address;
@@ -759,11 +765,8 @@ void unmap_page_range(mmu_gather* tlb, vm_area_struct* vma, uint64_t start,
              "unmap_page_range: range");
   SchedulePoint(Point::kZapVma, Access::kMark, NumberOf(vma));
   Charge(Cost::kVmaVisited, 1);
-  if ((vma->vm_flags & VM_PFNMAP) != 0) {
-    Invariant(!details.reaping, "S21: a reaper unmaps a PFN map");
-  }
+  if (details.reaping) CheckMayReap(vma);
   if ((vma->vm_flags & VM_HUGETLB) != 0) {
-    Invariant(!details.reaping, "S21: a reaper unmaps a hugetlb VMA");
     __unmap_hugepage_range(tlb, vma, start, end);
     return;
   }

@@ -83,8 +83,11 @@ void Zap(MmWorld& w, task_struct* task, bool exits) {
     vm_area_struct* vma = find_vma(mm, kBase);
     mmu_gather tlb;
     tlb_gather_mmu(&tlb, mm);
+    // Shared memory goes the way of MADV_DONTNEED: no reaper takes it. Nor
+    // locked memory, in old versions.
+    const bool spared = (vma->vm_flags & (VM_SHARED | VM_LOCKED)) != 0;
     zap_details details;
-    details.reaping = !exits;
+    details.reaping = !exits && !spared;
     details.drop_markers = exits;
     unmap_page_range(&tlb, vma, vma->vm_start, vma->vm_end, details);
     tlb_finish_mmu(&tlb);

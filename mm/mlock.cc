@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "mm/invariants.h"
 #include "mm/pagewalk.h"
 #include "mm/rmap.h"
 #include "mm/vma.h"
@@ -109,6 +110,7 @@ void mlock_vma_pages_range(vm_area_struct* vma, uint64_t start, uint64_t end,
 }
 
 void munlock_vma_pages_all(vm_area_struct* vma) {
+  MayChangeVmas();
   vma->vm_flags &= ~VM_LOCKED_MASK;
   mlock_vma_pages_range(vma, vma->vm_start, vma->vm_end, /*lock=*/false);
 }

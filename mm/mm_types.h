@@ -135,6 +135,7 @@ struct vm_area_struct {
   // mmap_lock (read is enough to set it):
   bool anon_vma = false;  // it has, or had, anonymous pages
   // The VMA's own lock; see mm/mmap_lock.h.
+  bool reaped = false;   // Check::kS10: a reaper has taken all its pages
   bool detached = true;  // in no tree; v6.4 to v6.14
   rw_semaphore vm_lock{.lock_class = LockClass::kVmaLock};  // v6.4 to v6.14
   // Atomic, v6.15 on. 0: detached; else 1, and 1 for each reader, and
@@ -215,6 +216,11 @@ struct mm_struct {
   spinlock_t page_table_lock{.lock_class = LockClass::kPageTableLock};
   ptdesc* pgd = nullptr;
 
+  // What is true of the mm and no kernel writes down, for invariants: reapers
+  // that walk it; exit_mmap() has freed its VMAs and forgotten them (v6.1 on).
+  uint32_t reapers = 0;
+  bool torn_down = false;
+
   // Constant list of subscribers while anything walks: mmap_lock for write to
   // change.
   mmu_notifier* notifier_subscriptions = nullptr;
@@ -253,6 +259,13 @@ struct swap_info_struct {
   RadixTable<uint64_t> contents;  // lock
 };
 
+// The word that a page of private memory had when a reaper took it.
+struct ReapedWord {
+  const mm_struct* mm = nullptr;
+  uint64_t vpn = 0;
+  uint64_t word = 0;
+};
+
 struct MmHistory {
   uint64_t pages_allocated;
   uint64_t pages_freed;
@@ -262,7 +275,7 @@ struct MmState {
   static constexpr RootId kRoot = RootId::kMm;
   MmOptions options;  // constant
 
-  Slab<mm_struct> mm_slab;
+  Slab<mm_struct, FlagsSeen> mm_slab;
   Slab<vm_area_struct> vma_slab;
   Slab<address_space> mapping_slab;
   Slab<ptdesc> ptdesc_slab;
@@ -296,6 +309,9 @@ struct MmState {
   RadixTable<uint8_t> ksm_stable;
   mm_struct* ksm_scan_mm = nullptr;
   uint64_t ksm_zero_pages = 0;
+
+  // Check::kS9: what was stored where a reaper has been.
+  Slab<ReapedWord> reaped_slab;
 
   MmHistory* history = nullptr;  // history part
 };

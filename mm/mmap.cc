@@ -18,6 +18,7 @@
 #include <cerrno>
 
 #include "mm/filemap.h"
+#include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmu_gather.h"
 #include "mm/mmu_notifier.h"
@@ -328,7 +329,7 @@ namespace {
 // that there is no lock is the point.
 void ReapOwnMm(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   (void)__oom_reap_task_mm(mm);
-  set_bit(MMF_OOM_SKIP, &mm->flags);
+  HideMm(mm);
 }
 
 bool IsMarkedVictim(mm_struct* mm) {
@@ -377,6 +378,7 @@ void FreeVmas(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 void ForgetVmas(mm_struct* mm) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
   mm->mmap = nullptr;
   mm->mmap_last = nullptr;
+  mm->torn_down = differences().uses_maple_tree;
 }
 
 // v5.15 and v5.16. Nobody holds mm_users, so nobody else may look: the reapers,
@@ -439,7 +441,7 @@ void exit_mmap_read_then_write(mm_struct* mm) {
   Mark(Point::kExitMmapUnmap);
   unmap_vmas(&tlb, mm, 0, ~uint64_t{0});
   mmap_read_unlock(mm);
-  set_bit(MMF_OOM_SKIP, &mm->flags);
+  HideUnmappedMm(mm);
   mmap_write_lock(mm);
   FreePageTables(&tlb, mm);
   FreeVmas(mm);

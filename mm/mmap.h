@@ -29,6 +29,9 @@ void mmput(mm_struct* mm);
 // mm_count: +1, -1; the last one frees the mm_struct and its PGD.
 void mmgrab(mm_struct* mm);
 void mmdrop(mm_struct* mm);
+// mmdrop() of a reference that is not the running task's own: that of all users
+// together, of a signal_struct, of KSM.
+void MmdropOfOthers(mm_struct* mm);
 
 // ---- VMAs ------------------------------------------------------------------
 

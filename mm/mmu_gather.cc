@@ -12,6 +12,7 @@
 
 #include <cstddef>
 
+#include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/page_alloc.h"
@@ -163,6 +164,7 @@ void tlb_flush_rmaps(mmu_gather* tlb, vm_area_struct* vma) {
 
 void tlb_remove_table(mmu_gather* tlb, ptdesc* table, uint64_t address,
                       uint64_t size) {
+  MayFreeTables();
   tlb_remove_tlb_entry(tlb, address, size);
   tlb->freed_tables = true;
   table->next = tlb->tables;

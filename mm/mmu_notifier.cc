@@ -38,6 +38,7 @@ bool InvalidateStart(mmu_notifier* subscription,
                   NumberOf(subscription));
     if (subscription->busy) {
       subscription->failed_starts++;
+      MyHistory().refused++;
       return false;
     }
   }

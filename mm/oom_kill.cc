@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "mm/fork.h"
+#include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/mmu_gather.h"
@@ -175,6 +176,7 @@ bool process_shares_mm(task_struct* p, mm_struct* mm) {
 // mm_users, mmap_lock and the VMAs' own contents are read under mmap_lock(R);
 // the walk's page-table locks are taken below unmap_page_range().
 bool __oom_reap_task_mm(mm_struct* mm) {
+  const ReapSection section(mm);
   bool ret = true;
   // From here on a fault that would bring back lost contents is refused, at
   // least where the fault path looks; see semantics in docs.
@@ -208,6 +210,7 @@ bool __oom_reap_task_mm(mm_struct* mm) {
       continue;
     }
     unmap_page_range(&tlb, vma, range.start, range.end, {.reaping = true});
+    NoteReaped(vma);
     mmu_notifier_invalidate_range_end(&range);
     tlb_finish_mmu(&tlb);
   }
@@ -276,7 +279,7 @@ void oom_reap_task(task_struct* tsk) {
   tsk->oom_reaper_list = nullptr;
   // Reaped or hopeless: either way the OOM killer must look elsewhere, or it
   // would wait for this mm for ever.
-  set_bit(MMF_OOM_SKIP, &mm->flags);
+  HideMm(mm);
   put_task_struct(tsk);
 }
 
@@ -285,6 +288,7 @@ void oom_reap_task(task_struct* tsk) {
 // mm/oom_kill.c:oom_reaper(), the thread.
 void oom_reaper(void* /*unused*/) {
   OomState* state = &oom();
+  MyHistory().context = TaskContext::kOomReaper;
   for (;;) {
     WaitUntil(Point::kOomReaperWait, Access::kRead,
               NumberOf(&state->oom_reaper_list),
@@ -304,6 +308,15 @@ void oom_reaper(void* /*unused*/) {
 
 namespace {
 
+// Whoever is queued is queued once, and for an mm of its own. Caller:
+// oom_reaper_lock.
+void CheckNotQueued(const task_struct* list, const task_struct* tsk) {
+  for (; list != nullptr; list = list->oom_reaper_list) {
+    Invariant(list != tsk && list->signal->oom_mm != tsk->signal->oom_mm,
+              "S12: an mm is queued for the OOM reaper twice");
+  }
+}
+
 task_struct* TaskOfTimer(timer_list* timer) {
   const auto offset = reinterpret_cast<uintptr_t>(
       &static_cast<task_struct*>(nullptr)->oom_reaper_timer);
@@ -322,6 +335,7 @@ void wake_oom_reaper(timer_list* timer) {
   }
   OomState& state = oom();
   spin_lock(&state.oom_reaper_lock);
+  CheckNotQueued(state.oom_reaper_list, tsk);
   tsk->oom_reaper_list = state.oom_reaper_list;
   state.oom_reaper_list = tsk;
   spin_unlock(&state.oom_reaper_lock);
@@ -421,6 +435,7 @@ bool __task_will_free_mem(task_struct* task,
     *why = WillFreeReason::kCoreDump;
     return false;
   }
+  MyHistory().passed_dump |= dumping;
   if ((READ_ONCE(sig->flags) & SIGNAL_GROUP_EXIT) != 0) return true;
   if (thread_group_empty(task) && (READ_ONCE(task->flags) & PF_EXITING) != 0) {
     return true;
@@ -530,7 +545,7 @@ void __oom_kill_process(task_struct* victim,
     if (is_global_init(&q)) {
       can_oom_reap = false;
       if (!Switched(Switch::kInitSharedMmNotHidden)) {
-        set_bit(MMF_OOM_SKIP, &mm->flags);
+        HideMm(mm);
       }
       pr_info("oom killer %d (%s) has mm pinned by %d (%s)", victim->pid,
               victim->comm, q.pid, q.comm);
@@ -791,13 +806,22 @@ long process_mrelease_later(int pidfd,
 
 }  // namespace
 
-long sys_process_mrelease(int pidfd, unsigned int flags) {
+namespace {
+
+long do_process_mrelease(int pidfd, unsigned int flags) {
   if (!differences().has_process_mrelease) {
     return Decide(MreleaseDecision::kNoSyscall, -ENOSYS);
   }
   return differences().mrelease_original_form
              ? process_mrelease_original(pidfd, flags)
              : process_mrelease_later(pidfd, flags);
+}
+
+}  // namespace
+
+long sys_process_mrelease(int pidfd, unsigned int flags) {
+  const MreleaseWatch watch(flags);
+  return watch.End(do_process_mrelease(pidfd, flags));
 }
 
 }  // namespace reapsim

@@ -5,6 +5,7 @@
 
 #include "mm/rmap.h"
 
+#include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
 #include "mm/page_alloc.h"
@@ -46,12 +47,15 @@ void folio_remove_rmap_ptes(pfn_t pfn, uint32_t nr, const vm_area_struct* vma) {
   for (uint32_t i = 0; i < nr; ++i) {
     page* p = pfn_to_page(mm, pfn + i);
     if (p->_mapcount == 0) FailMapcount();
+    if ((p->flags & (PG_anon | PG_dirty | PG_tlb)) == (PG_dirty | PG_tlb))
+        [[unlikely]] {
+      CheckFlushed(vma->vm_mm, pfn + i);
+    }
     if (--p->_mapcount == 0 && (p->flags & PG_mlocked) != 0) {
       p->flags &= static_cast<uint16_t>(~PG_mlocked);
       munlocked++;
     }
   }
-  (void)vma;
   if (munlocked != 0) Charge(Cost::kMlockedPage, munlocked);
 }
 

@@ -20,6 +20,7 @@
 
 #include "mm/filemap.h"
 #include "mm/huge_memory.h"
+#include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmu_gather.h"
 #include "mm/mmu_notifier.h"
@@ -58,10 +59,12 @@ void vma_check_live(const vm_area_struct* vma, SourceLine source) {
 // that nobody else can reach the mm, and up to v5.16 some only believe so.
 vm_area_struct* vma_first(mm_struct* mm,
                           SourceLine source) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  CheckNotTornDown(mm, source);
   return Step(mm, mm->mmap, source);
 }
 vm_area_struct* vma_last(mm_struct* mm,
                          SourceLine source) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  CheckNotTornDown(mm, source);
   return Step(mm, mm->mmap_last, source);
 }
 vm_area_struct* vma_next(vm_area_struct* vma, SourceLine source) {
@@ -150,6 +153,7 @@ void BeforeTreeStore(const mm_struct* mm) {
 
 void Insert(mm_struct* mm, vm_area_struct* vma)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
+  MayChangeVmas();
   const auto [at, inserted] = mm->mm_mt.insert(*vma);
   Invariant(inserted, "two VMAs of an mm start at the same address");
   auto after = at;
@@ -168,6 +172,7 @@ void Insert(mm_struct* mm, vm_area_struct* vma)
 
 void Remove(mm_struct* mm, vm_area_struct* first, vm_area_struct* last)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
+  MayChangeVmas();
   vm_area_struct* prev = first->vm_prev;
   vm_area_struct* next = last->vm_next;
   (prev == nullptr ? mm->mmap : prev->vm_next) = next;

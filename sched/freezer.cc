@@ -78,6 +78,7 @@ bool freeze_task(task_struct* p) {
 }
 
 void __thaw_task(task_struct* p) {
+  MayTouchSignals();
   // A task in the refrigerator finds its own way out; one that was frozen as
   // it stood goes back to what it was.
   if (freezing(p) || !p->frozen) return;

@@ -157,6 +157,7 @@ pid* get_pid(pid* pid) {
     Fail(VerdictKind::kUseAfterFree, "a reference is taken to a freed pid");
   }
   atomic_inc(&pid->count);
+  NoteRef(kRefPid, 1);
   return pid;
 }
 
@@ -166,6 +167,7 @@ void put_pid(pid* pid) {
   if (!sched.pid_slab.IsLive(pid)) {
     Fail(VerdictKind::kUseAfterFree, "a pid is put after its last reference");
   }
+  NoteRef(kRefPid, -1);
   if (atomic_dec_return(&pid->count) != 0) return;
   pid_namespace* ns = ns_of_pid(pid);
   if (!sched.pid_slab.Delete(pid)) {
@@ -243,6 +245,7 @@ task_struct* get_pid_task(const pid* pid, pid_type type) {
       Fail(VerdictKind::kUseAfterFree, "a pid names a freed task");
     }
     atomic_inc(&task->usage);
+    NoteRef(kRefTask, 1);
   }
   rcu_read_unlock();
   return task;

@@ -32,6 +32,11 @@ struct TimerHistory {
   uint64_t armed_seq;
 };
 
+// The flags that an object has had when somebody last looked for S14.
+struct FlagsSeen {
+  uint64_t flags = 0;
+};
+
 struct SchedState {
   static constexpr RootId kRoot = RootId::kSched;
   static constexpr uint32_t kMaxPids = 32768;
@@ -58,7 +63,7 @@ struct SchedState {
   bool dump_blocked = false;
 
   Slab<task_struct, TaskHistory> task_slab;
-  Slab<signal_struct> signal_slab;
+  Slab<signal_struct, FlagsSeen> signal_slab;
   Slab<sighand_struct> sighand_slab;
   Slab<pid> pid_slab;
   Slab<pid_namespace> pid_ns_slab;
@@ -85,6 +90,22 @@ struct SchedState {
 
 // Sets the room up in a new world.
 SchedState* InitSched(Arena* arena);
+
+// The history of the running task.
+inline TaskHistory& MyHistory() {
+  return Here<SchedState>().task_slab.HistoryOf(current());
+}
+// Notes a reference that the running task has taken (1) or given back (-1).
+inline void NoteRef(RefKind kind, int change) {
+  TaskHistory& history = MyHistory();
+  history.refs[kind] += change;
+  history.ref_changes++;
+}
+// Said by whoever signals, wakes or thaws somebody.
+inline void MayTouchSignals(SourceLine source = SourceLine::Current()) {
+  Invariant(MyHistory().context != TaskContext::kMrelease,
+            "S29: process_mrelease() changes somebody's signal state", source);
+}
 
 inline rwlock_t* tasklist_lock() { return &Here<SchedState>().tasklist_lock; }
 

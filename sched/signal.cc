@@ -9,6 +9,7 @@
 
 #include "sched/freezer.h"
 #include "sched/pid.h"
+#include "sched/sched.h"
 
 namespace reapsim {
 namespace {
@@ -26,6 +27,7 @@ void AssertSiglockHeld(const task_struct* t) {
 
 // Writes signal->flags, which others read without siglock.
 void WriteSignalFlags(signal_struct* signal, uint32_t flags) {
+  MayTouchSignals();
   SchedulePoint(Point::kSignalFlagsWrite, Access::kWrite,
                 NumberOf(&signal->flags));
   signal->flags = flags;
@@ -401,6 +403,7 @@ void task_join_group_stop(task_struct* task) {
 
 void signal_wake_up(task_struct* t, bool fatal) {
   AssertSiglockHeld(t);
+  MayTouchSignals();
   if (fatal && (t->jobctl & JOBCTL_PTRACE_FROZEN) == 0) {
     t->jobctl &= ~(JOBCTL_STOPPED | JOBCTL_TRACED);
   }

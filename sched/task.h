@@ -148,14 +148,36 @@ struct UserProgram {
   alignas(16) char closure[kMaxBytes] = {};
 };
 
-// Which check decided the task's latest process_mrelease(), for explanations;
-// the numbers are MreleaseDecision and WillFreeReason of mm/oom_kill.h. They
-// decide nothing themselves.
+// References that a call can keep or lose.
+enum RefKind : uint8_t {
+  kRefPid,
+  kRefTask,
+  kRefMmCount,
+  kRefMmUsers,
+  kRefKinds
+};
+
+// What a task is doing, for rules about what must not be done meanwhile.
+enum class TaskContext : uint8_t { kOther, kMrelease, kOomReaper };
+
+// Explanations, and what invariants are judged by (docs/invariants.md). Decides
+// nothing itself but verdicts.
 struct TaskHistory {
+  // Which check decided the latest process_mrelease(): MreleaseDecision and
+  // WillFreeReason of mm/oom_kill.h.
   uint8_t mrelease_decision = 0;
   uint8_t will_free_reason = 0;
   pid_t sharer = 0;  // the process that does not let go, if one decided
   uint32_t signals_handled = 0;  // handlers run
+
+  TaskContext context = TaskContext::kOther;
+  bool reaping = false;      // inside of __oom_reap_task_mm()
+  bool passed_dump = false;  // a victim test saw a core dump, and went on
+  uint32_t walks = 0;        // of __oom_reap_task_mm()
+  uint32_t refused = 0;      // notifiers that refused in them
+  // References taken less those given back, by kind; and how many of either.
+  int32_t refs[kRefKinds] = {};
+  uint32_t ref_changes = 0;
 };
 
 struct task_struct {

@@ -52,6 +52,7 @@
 #include "sched/sched.h"
 #include "syscall/conservation.h"
 #include "syscall/entry.h"
+#include "syscall/invariants.h"
 #include "syscall/result.h"
 #include "syscall/user.h"
 
@@ -250,6 +251,10 @@ class Kernel {
   WillFreeReason LastWillFree(Task& task) const;
   pid_t LastSharer(Task& task) const;
   uint64_t free_pages() const;
+  // The first invariant that this state breaks, or null: syscall/invariants.h.
+  const char* BrokenInvariant() {
+    return reapsim::BrokenInvariant(*sched_, *mm_, *oom_);
+  }
   // Everything that is not as it should be in a world at rest: frames and map
   // counts, counters, locks, references. Empty: all is well.
   std::vector<std::string> Conservation() const;

@@ -156,6 +156,78 @@ class ReferencesTest(unittest.TestCase):
         self.assertEqual(missing, set())
 
 
+INVARIANT_ROW = re.compile(r"^\| S(\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) "
+                           r"\| ([^|]+) \|$", re.M)
+ASSERTION = re.compile(r'"S(\d+): ')
+# Rooms that hold assertions.
+ASSERTING = ("base", "sched", "mm", "syscall")
+
+
+def sources():
+    """path -> text, of what is no test, in the rooms that assert."""
+    found = {}
+    for room in ASSERTING:
+        for name in os.listdir(os.path.join(ROOT, room)):
+            if name.endswith((".h", ".cc")) and not name.endswith("_test.cc"):
+                path = "%s/%s" % (room, name)
+                found[path] = read(path)
+    return found
+
+
+class InvariantsTest(unittest.TestCase):
+
+    def rows(self):
+        """number -> (files, functions, how it fires), from the page."""
+        rows = {}
+        for number, _, places, _, fires in INVARIANT_ROW.findall(
+                read("docs/invariants.md")):
+            pairs = [place.split(":") for place in places.split(", ")]
+            rows[int(number)] = pairs, fires
+        return rows
+
+    def test_page_has_each_number_once(self):
+        self.assertEqual(sorted(self.rows()), list(range(1, 31)))
+        self.assertEqual(
+            len(INVARIANT_ROW.findall(read("docs/invariants.md"))), 30)
+
+    def test_page_names_every_file_that_asserts(self):
+        rows = self.rows()
+        for path, text in sources().items():
+            for number in {int(n) for n in ASSERTION.findall(text)}:
+                # An example in a comment.
+                if (path, number) == ("sched/engine.h", 17):
+                    continue
+                self.assertIn(path, [file for file, _ in rows[number][0]],
+                              "S%d" % number)
+
+    def test_functions_that_the_page_names_assert_that(self):
+        for number, (pairs, _) in self.rows().items():
+            for path, function in pairs:
+                text = read(path)
+                self.assertRegex(text, r"\b%s\(" % function, "S%d" % number)
+                # Lock order and dead tasks are verdicts without a number.
+                if number not in (20, 24):
+                    self.assertIn('"S%d: ' % number, text, path)
+
+    def test_each_names_a_test_that_sees_it_fire(self):
+        for number, (_, fires) in self.rows().items():
+            found = TEST_REFERENCE.findall(fires)
+            self.assertEqual(len(found), 1, "S%d" % number)
+
+
+class DifferencesTest(unittest.TestCase):
+
+    def test_fields_are_modelled_or_not_as_the_table_says(self):
+        fields = re.findall(r"    (Call|Tabled|)Field<&D::(\w+)>",
+                            read("base/kernel_version.cc"))
+        self.assertGreater(len(fields), 60)
+        code = "".join(text for path, text in sources().items()
+                       if not path.startswith("base/"))
+        for kind, name in fields:
+            asked = re.search(r"\.%s\b" % name, code) is not None
+            self.assertEqual(asked, kind != "Tabled", name)
+
+
 class LocksTest(unittest.TestCase):
 
     def test_page_names_every_class_of_locks(self):

@@ -670,11 +670,12 @@ TEST(MreleaseRecheck, LooksAtOomSkipAfterItHasTheLock) {
   ExpectCleanEnd(*s);
 }
 
-// Without the second look, which came in v5.17, it walks what is left. In
-// v6.18's exit_mmap() that is an empty list.
+// Without the second look it walks what is left: after v5.17's exit_mmap() that
+// is an empty list.
 TEST(MreleaseRecheck, IsLeftOutWhereTheVersionDoes) {
-  std::unique_ptr<Scene> s = SceneOf("v6.18");
-  s->k().engine().state()->differences.mrelease_rechecks_oom_skip = false;
+  std::unique_ptr<Scene> s = *Scene::Create({.version = "v5.17",
+                                             .exact = true,
+                                             .switches = {Switch::kNoRecheck}});
   s->Kill(s->victim());
   s->Start(s->caller(), s->fd());
   ASSERT_TRUE(s->Reach(s->caller(), Point::kMreleaseChecked));

@@ -14,7 +14,7 @@ FUNCTIONS = {
         "find_lock_task_mm", "process_shares_mm", "__oom_reap_task_mm",
         "__task_will_free_mem", "SharersWillFreeMem", "task_will_free_mem",
         "process_mrelease_original", "ReapLocked", "process_mrelease_later",
-        "sys_process_mrelease"),
+        "do_process_mrelease"),
     "mm/mmap.cc": (
         "ReapOwnMm", "IsMarkedVictim", "MunlockAll", "FreePageTables",
         "FreeVmas", "ForgetVmas", "exit_mmap_unlocked",
