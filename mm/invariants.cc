@@ -98,12 +98,15 @@ void MayTearDown() {
 
 // ---- Pages -----------------------------------------------------------------
 
-void CheckFlushed(const mm_struct* mm, pfn_t pfn) {
+void CheckFlushed(const vm_area_struct* vma, pfn_t pfn) {
   const MmState& state = mm_state();
   if (!differences().delays_rmap && !Switched(Switch::kRmapBeforeFlush)) return;
   for (int cpu = 0; cpu < state.options.cpus; ++cpu) {
     for (const TlbEntry& entry : state.tlb[cpu]) {
-      Invariant(entry.mm != mm || entry.pfn != pfn || !entry.writable,
+      const bool by_this = entry.mm == vma->vm_mm && entry.pfn == pfn &&
+                           entry.vpn >= vma->vm_start >> PAGE_SHIFT &&
+                           entry.vpn < vma->vm_end >> PAGE_SHIFT;
+      Invariant(!by_this || !entry.writable,
                 "S5: a dirty file page loses a mapping that a TLB can still "
                 "write through");
     }

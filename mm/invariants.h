@@ -53,8 +53,8 @@ void MayTearDown();
 
 // ---- Pages -----------------------------------------------------------------
 
-// S5: a dirty file page of mm is about to lose a mapping.
-void CheckFlushed(const mm_struct* mm, pfn_t pfn);
+// S5: a dirty file page is about to lose a mapping by this VMA.
+void CheckFlushed(const vm_area_struct* vma, pfn_t pfn);
 
 // Check::kS10: a reaper has taken all of the VMA's pages.
 void NoteReaped(vm_area_struct* vma);

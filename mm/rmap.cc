@@ -49,7 +49,7 @@ void folio_remove_rmap_ptes(pfn_t pfn, uint32_t nr, const vm_area_struct* vma) {
     if (p->_mapcount == 0) FailMapcount();
     if ((p->flags & (PG_anon | PG_dirty | PG_tlb)) == (PG_dirty | PG_tlb))
         [[unlikely]] {
-      CheckFlushed(vma->vm_mm, pfn + i);
+      CheckFlushed(vma, pfn + i);
     }
     if (--p->_mapcount == 0 && (p->flags & PG_mlocked) != 0) {
       p->flags &= static_cast<uint16_t>(~PG_mlocked);

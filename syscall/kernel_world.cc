@@ -78,6 +78,10 @@ bool KernelWorld::MayIdle(const Fiber& fiber) const {
   return IsIdle(fiber) || IsOutsidersPoint(fiber.op.point);
 }
 
+const char* KernelWorld::BrokenInvariant() const {
+  return kernel_->BrokenInvariant();
+}
+
 void KernelWorld::AtEnd(std::vector<std::string>* problems) {
   bool at_rest = true;
   kernel_->engine().state()->fibers.ForEach([&](const Fiber* fiber) {

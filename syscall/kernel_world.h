@@ -39,6 +39,8 @@ class KernelWorld : public World {
   // In user mode, without work, or stopped by somebody outside: a tracer, job
   // control, a freezer, a device that does not answer.
   bool MayIdle(const Fiber& fiber) const override;
+  // Kernel::BrokenInvariant().
+  const char* BrokenInvariant() const override;
   // Kernel::Conservation(), if nobody stands inside the kernel.
   void AtEnd(std::vector<std::string>* problems) override;
   std::string Outcome() const override;
