@@ -3,7 +3,13 @@
 
 #include "syscall/invariants.h"
 
+#include <string>
+#include <vector>
+
 #include "mm/memory.h"
+#include "mm/page_alloc.h"
+#include "mm/pgtable.h"
+#include "syscall/syscall_state.h"
 
 namespace reapsim {
 namespace {
@@ -114,6 +120,113 @@ const char* BrokenInvariant(SchedState& sched, MmState& mm, OomState& oom) {
     });
   }
   return broken;
+}
+
+namespace {
+
+std::string Who(const task_struct& task) {
+  return std::string(task.comm) + " (pid " + std::to_string(task.pid) + ")";
+}
+
+// Somebody outside of the machine holds the task: a tracer, job control, a
+// device, a freezer that no OOM kill opens.
+bool IsHeldFromOutside(const task_struct& t) {
+  switch (t.thread->op.point) {
+    case Point::kPtraceStop:
+    case Point::kDoSignalStop:
+    case Point::kDriverWait:
+    case Point::kCoredumpWrite:
+    case Point::kExitAio:
+      return true;
+    case Point::kRefrigerator:
+      return t.signal->oom_mm == nullptr;
+    default:
+      return false;
+  }
+}
+
+// L2. Nobody who has the mm will live on, and nobody outside keeps them.
+bool OughtToBeFreed(SchedState& sched, const mm_struct* mm) {
+  bool users = false;
+  bool ought = true;
+  sched.task_slab.ForEach([&](const task_struct* t) {
+    if (t->mm != mm) return;
+    users = true;
+    ought &=
+        (t->flags & PF_KTHREAD) == 0 && IsDying(*t) && !IsHeldFromOutside(*t);
+  });
+  return users && ought;
+}
+
+// L3. No analysis: the host looks between steps.
+bool ReaperIsBusy(const OomState& oom) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const Fiber* fiber = oom.oom_reaper_th->thread;
+  return oom.oom_reaper_list != nullptr ||
+         (fiber->status != FiberStatus::kNew &&
+          fiber->op.point != Point::kOomReaperWait);
+}
+
+// The word of a futex that somebody waits for; false if it is nowhere.
+bool FutexWord(const MmState& state, const futex_key& key, uint64_t* word) {
+  const auto* mm = static_cast<const mm_struct*>(key.object);
+  if (!state.mm_slab.IsLive(mm)) {
+    const auto* mapping = static_cast<const address_space*>(key.object);
+    if (!state.mapping_slab.IsLive(mapping)) return false;
+    const uint64_t entry = mapping->i_pages.Get(key.offset);
+    if (entry == 0 || entry >> kSwpTypeShift != 0) return false;
+    *word = ReadPageWord(state, static_cast<pfn_t>(entry));
+    return true;
+  }
+  int level = 0;
+  const pte_t* entry = FindEntry(state, mm, key.offset, &level);
+  if (entry == nullptr || level != 1 || !pte_present(*entry)) return false;
+  *word = ReadPageWord(state, pte_pfn(*entry));
+  return true;
+}
+
+// L5. The word names an owner that is dead, and does not say so.
+bool OwnerDiedUntold(SchedState& sched, uint64_t word) {
+  const uint64_t owner = word & FUTEX_TID_MASK;
+  if (owner == 0 || (word & FUTEX_OWNER_DIED) != 0) return false;
+  bool alive = false;
+  sched.task_slab.ForEach([&](const task_struct* t) {
+    alive |= static_cast<uint64_t>(t->pid) == owner && t->exit_state == 0;
+  });
+  return !alive;
+}
+
+}  // namespace
+
+std::vector<std::string> UnmetGoals(SchedState& sched, MmState& mm,
+                                    OomState& oom) {
+  std::vector<std::string> goals;
+  sched.task_slab.ForEach([&](const task_struct* t) {
+    const mm_struct* oom_mm = t->signal->oom_mm;
+    const ThreadList& threads = t->signal->thread_head;
+    if (oom_mm == nullptr || threads.empty() || &threads.front() != t) return;
+    if ((oom_mm->flags >> MMF_OOM_SKIP & 1) != 0) return;
+    goals.push_back("L1: the memory of the OOM victim " + Who(*t) +
+                    " is not hidden: the OOM killer waits for it");
+  });
+  mm.mm_slab.ForEach([&](const mm_struct* m) {
+    if (!OughtToBeFreed(sched, m)) return;
+    goals.push_back("L2: everybody who has mm " +
+                    std::to_string(mm.mm_slab.IndexOf(m)) +
+                    " is to die, and it is not freed");
+  });
+  if (ReaperIsBusy(oom)) {
+    goals.push_back("L3: the OOM reaper is not done with what it was given");
+  }
+  SyscallState& calls = RootOf<SyscallState>(&sched);
+  for (const futex_q& q : calls.futex_queue) {
+    uint64_t word = 0;
+    if (!FutexWord(mm, q.key, &word) || !OwnerDiedUntold(sched, word)) continue;
+    goals.push_back(
+        "L5: somebody waits for a robust lock, and does not hear "
+        "that its owner, " +
+        std::to_string(word & FUTEX_TID_MASK) + ", has died");
+  }
+  return goals;
 }
 
 }  // namespace reapsim

@@ -7,6 +7,9 @@
 #ifndef REAPSIM_SYSCALL_INVARIANTS_H_
 #define REAPSIM_SYSCALL_INVARIANTS_H_
 
+#include <string>
+#include <vector>
+
 #include "mm/mm_types.h"
 #include "mm/oom_kill.h"
 #include "sched/sched.h"
@@ -18,6 +21,17 @@ namespace reapsim {
 // and S16. Notes the flags that it sees, for S14, so it must be asked often to
 // be of use there.
 const char* BrokenInvariant(SchedState& sched, MmState& mm, OomState& oom);
+
+// Host side. What must come about some time after this state and has not yet,
+// each a sentence that opens with the number of its liveness property:
+//   L1  an OOM victim's mm is hidden, so that the OOM killer may go on
+//   L2  an mm is freed whose users are all to die, and can
+//   L3  the OOM reaper is done with what it was given
+//   L5  who waits for a robust lock hears that its owner died
+// Where a search finds that nothing more can happen, or goes round in circles,
+// these never do.
+std::vector<std::string> UnmetGoals(SchedState& sched, MmState& mm,
+                                    OomState& oom);
 
 }  // namespace reapsim
 

@@ -255,6 +255,10 @@ class Kernel {
   const char* BrokenInvariant() {
     return reapsim::BrokenInvariant(*sched_, *mm_, *oom_);
   }
+  // What has yet to come about: see there.
+  std::vector<std::string> UnmetGoals() {
+    return reapsim::UnmetGoals(*sched_, *mm_, *oom_);
+  }
   // Everything that is not as it should be in a world at rest: frames and map
   // counts, counters, locks, references. Empty: all is well.
   std::vector<std::string> Conservation() const;

@@ -88,6 +88,9 @@ void KernelWorld::AtEnd(std::vector<std::string>* problems) {
     if (fiber->status == FiberStatus::kDone) return;
     if (!IsIdle(*fiber)) at_rest = false;
   });
+  for (std::string& goal : kernel_->UnmetGoals()) {
+    problems->push_back(std::move(goal));
+  }
   if (!at_rest) return;
   for (std::string& problem : kernel_->Conservation()) {
     problems->push_back(std::move(problem));

@@ -41,7 +41,8 @@ class KernelWorld : public World {
   bool MayIdle(const Fiber& fiber) const override;
   // Kernel::BrokenInvariant().
   const char* BrokenInvariant() const override;
-  // Kernel::Conservation(), if nobody stands inside the kernel.
+  // Kernel::UnmetGoals() and, if nobody stands inside the kernel,
+  // Kernel::Conservation().
   void AtEnd(std::vector<std::string>* problems) override;
   std::string Outcome() const override;
 

@@ -214,6 +214,9 @@ TEST(OomReaperSwitched, NeverGivesUpAndNeverHidesTheMm) {
   k.OomKill(victim);
   k.AdvanceTime(30 * kSecond);
   EXPECT_FALSE(victim.mm().oom_skip());
+  EXPECT_THAT(k.UnmetGoals(),
+              ElementsAre(StartsWith("L1: the memory of the OOM victim victim"),
+                          StartsWith("L3: the OOM reaper is not done")));
   k.Release(thread);
   ExpectCleanEnd(k);
 }
@@ -451,6 +454,12 @@ TEST_P(OomThawTest, LetsThreadsOutOfTheFreezer) {
   // whole process is thawed.
   EXPECT_EQ(thread.phase() == TaskPhase::kGone, GetParam().whole_process);
   EXPECT_EQ(victim.has_mm(), false);
+  k.AdvanceTime(3 * kSecond);  // and the reaper has been there
+  if (GetParam().whole_process) {
+    EXPECT_THAT(k.UnmetGoals(), IsEmpty());
+  } else {
+    EXPECT_THAT(k.UnmetGoals(), ElementsAre(StartsWith("L2: everybody who")));
+  }
   ExpectCleanEnd(k);
 }
 

@@ -21,7 +21,9 @@
 namespace reapsim {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kStored = 0x42;
@@ -118,6 +120,7 @@ TEST_P(RobustFutexTest, TheWaiterIsToldOfTheDeathIfExitComesFirst) {
   Kill();
   (void)k_.RunUntilBlocked(victim_);
   EXPECT_EQ(LockWord(), FUTEX_OWNER_DIED | FUTEX_WAITERS);
+  EXPECT_THAT(k_.UnmetGoals(), IsEmpty());
   EXPECT_EQ(k_.RunUntilBlocked(other_), Stepped::kDone) << "it was woken";
   EXPECT_EQ(k_.Result(other_).kernel(), 0);
 }
@@ -128,6 +131,8 @@ TEST_P(RobustFutexTest, TheWaiterSleepsForEverIfTheListWasReaped) {
   (void)k_.RunUntilBlocked(victim_);
   EXPECT_EQ(victim_.phase(), TaskPhase::kZombie);
   EXPECT_EQ(LockWord(), word_) << "the dead owner's tid is still there";
+  EXPECT_THAT(k_.UnmetGoals(),
+              ElementsAre(StartsWith("L5: somebody waits for a robust lock")));
   k_.AdvanceTime(uint64_t{60'000'000'000});
   EXPECT_FALSE(k_.Done(other_));
 }
