@@ -9,8 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "cmd/arguments.h"
+#include "cmd/check.h"
 #include "cmd/conform.h"
 #include "cmd/reap.h"
+#include "cmd/replay.h"
 #include "cmd/states.h"
 #include "report/text.h"
 
@@ -47,11 +49,28 @@ constexpr char kHelp[] =
         --seed=S            other ones; victim I of seed S is always the same
         --only=I            victim I alone, and all that happens to it
         --out=DIR           where to write those on which they disagree
+  reapsim check FILE.reap... [flags]
+      Does each scenario do what its file promises, in every schedule of its
+      tasks? See docs/litmus.md.
+        --kernel=VERSION    only this one; all: at every version that differs;
+                            else the first and last of each promise
+        --with=SWITCH,...   only the promises with these model switches
+        --strategy=NAME     auto, stateful, random or pct
+        --max-preemptions=N, --seed=S, --executions=N
+        --schedule          the schedule, also where the promise is kept
+        --json              for programs
+  reapsim replay SCHEDULE [--trace=FILE]
+      An execution that reapsim check found, once more.
+  reapsim run FILE.reap [--kernel=VERSION] [--with=SWITCH,...]
+      The scenario's tasks one after the other.
+        --trace=FILE        writes a Chrome trace, for Perfetto
+        --ftrace            prints the oom:* trace events
   reapsim help, reapsim --version
 
   The defaults are --kernel=v6.18 and --signal=KILL. Exit status: 0, also when
   the call's answer is an error; 1 if conform finds that host and model
-  disagree; 2 for bad usage, bad input and output that cannot be written.
+  disagree, if a promise is broken, or if the kernel breaks in what is replayed
+  or run; 2 for bad usage, bad input and output that cannot be written.
 
   If process 1234 were killed now:         reapsim reap --pid=1234
   If the caller forgot to kill it first:   reapsim reap --pid=1234 --signal=none
@@ -75,6 +94,7 @@ CommandResult RunVersion(absl::Span<const std::string> /*args*/,
 
 constexpr Command kCommands[] = {
     {"reap", RunReap},       {"states", RunStates},     {"conform", RunConform},
+    {"check", RunCheck},     {"replay", RunReplay},     {"run", RunScenario},
     {"help", RunHelp},       {"--help", RunHelp},       {"-h", RunHelp},
     {"version", RunVersion}, {"--version", RunVersion},
 };
@@ -89,7 +109,7 @@ CommandResult RunCommand(absl::Span<const std::string> args,
                          const Environment& environment) {
   if (args.empty()) {
     return CommandResult::Fails(
-        "no command; expected reap, states or conform, see reapsim help");
+        "no command; expected reap, states, conform, check, replay or run, see reapsim help");
   }
   const auto command = std::find_if(
       std::begin(kCommands), std::end(kCommands),
@@ -100,7 +120,7 @@ CommandResult RunCommand(absl::Span<const std::string> args,
     const std::string nearest = DidYouMean(args.front(), names);
     return CommandResult::Fails(absl::StrCat(
         "unknown command \"", Tail(Printable(args.front()), 60), "\"",
-        nearest.empty() ? "; expected reap, states or conform, see reapsim help"
+        nearest.empty() ? "; expected reap, states, conform, check, replay or run, see reapsim help"
                         : nearest));
   }
   const absl::Span<const std::string> rest = args.subspan(1);

@@ -535,7 +535,10 @@ class Checker {
   absl::Status TypeOfNumber(const Expr& expr, const Symbols& registers) {
     Typed typed;
     REAPSIM_RETURN_IF_ERROR(TypeOf(expr, registers, &typed));
-    if (typed.type == ValueType::kNumber) return absl::OkStatus();
+    // A task is known by its number, too.
+    if (typed.type == ValueType::kNumber || typed.type == ValueType::kTask) {
+      return absl::OkStatus();
+    }
     return Error(expr.place, absl::StrCat("here stands ", TypeName(typed.type)),
                  "a number");
   }

@@ -84,6 +84,7 @@ void Machine::NameTask(const std::string& name, Task& task) {
   tasks_[name] = &task;
   values_[name] = task.pid();
   names_[task.raw()->thread->id] = name;
+  pids_[task.raw()->thread->id] = task.pid();
 }
 
 void Machine::Settle() {
@@ -447,6 +448,23 @@ std::string Machine::Outcome() const {
 std::string Machine::NameOf(uint32_t fiber) const {
   const auto found = names_.find(fiber);
   return found == names_.end() ? "" : found->second;
+}
+
+pid_t Machine::PidOf(uint32_t fiber) const {
+  if (const auto named = pids_.find(fiber); named != pids_.end()) {
+    return named->second;
+  }
+  const Fiber* live = kernel_->engine().FiberAt(fiber);
+  return live == nullptr ? 0 : static_cast<task_struct*>(live->owner)->pid;
+}
+
+std::string Machine::CommOf(uint32_t fiber) const {
+  for (const auto& [name, task] : tasks_) {
+    if (task->pid() == PidOf(fiber)) return task->name();
+  }
+  const Fiber* live = kernel_->engine().FiberAt(fiber);
+  return live == nullptr ? "<...>"
+                         : static_cast<task_struct*>(live->owner)->comm;
 }
 
 int Machine::LineOf(uint32_t fiber) const {

@@ -41,6 +41,10 @@ class Machine {
   // What the file calls the task of a fiber: "P0 lmkd", "victim"; empty: it
   // does not name it.
   std::string NameOf(uint32_t fiber) const;
+  // The task's name and pid in the machine; "<...>" and 0 for one that is gone
+  // and that the file does not name.
+  std::string CommOf(uint32_t fiber) const;
+  pid_t PidOf(uint32_t fiber) const;
   // The line of the file on which the task of that fiber is; 0: none.
   int LineOf(uint32_t fiber) const;
   // Whether the condition asks if this fiber waits for ever: then that is no
@@ -85,7 +89,8 @@ class Machine {
   absl::btree_map<std::string, int64_t> values_;
   absl::btree_map<std::string, int> area_fds_;
   absl::btree_map<std::string, MmName> memory_;
-  absl::btree_map<uint32_t, std::string> names_;
+  absl::btree_map<uint32_t, std::string> names_;  // by fiber
+  absl::btree_map<uint32_t, pid_t> pids_;
   std::vector<std::unique_ptr<Code>> codes_;
   Extent* cells_ = nullptr;  // of the programs' registers
   absl::btree_map<std::string, Registers*> registers_;  // by task

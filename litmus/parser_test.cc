@@ -406,8 +406,8 @@ std::vector<ErrorCase> ErrorCases() {
                 "4:9: \"q\" is a task; expected the name of memory before ["),
       InProgram("IndexedByTask", "heap[q] = 1;",
                 "4:14: here stands a task; expected the number of a page"),
-      InProgram("SumOfTasks", "r = 1 + q;",
-                "4:17: here stands a task; expected a number"),
+      InProgram("SumOfAddresses", "r = 1 + heap;",
+                "4:17: here stands an address; expected a number"),
       InProgram("AssignedConstant", "heap = getpid();",
                 "4:9: \"heap\" can't be assigned to; expected a register, such "
                 "as r0"),

@@ -1,0 +1,192 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cmd/replay.h"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "cmd/scenario_input.h"
+#include "explore/explore.h"
+#include "import/read_file.h"
+#include "litmus/judge.h"
+#include "litmus/result_text.h"
+#include "litmus/trace_text.h"
+#include "report/text.h"
+
+namespace reapsim {
+namespace {
+
+constexpr FlagSpec kReplayFlags[] = {{"trace", "FILE"}};
+constexpr FlagSpec kRunFlags[] = {{"kernel", "VERSION"},
+                                  {"with", "SWITCH,..."},
+                                  {"trace", "FILE"},
+                                  {"ftrace", ""}};
+
+// FILE@VARIANT/DEVIATIONS, as `reapsim check` prints it.
+struct ScheduleName {
+  std::string file;
+  Variant variant;
+  std::vector<Deviation> deviations;
+};
+
+absl::StatusOr<ScheduleName> ParseScheduleName(absl::string_view text) {
+  const size_t at = text.rfind('@');
+  const size_t slash = at == absl::string_view::npos ? at : text.find('/', at);
+  if (slash == absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", Tail(Printable(text), 60),
+                     "\" is no schedule; expected FILE.reap@VERSION/CHOICES, "
+                     "as reapsim check prints it"));
+  }
+  const absl::StatusOr<Variant> variant =
+      ParseVariant(text.substr(at + 1, slash - at - 1));
+  if (!variant.ok()) return variant.status();
+  absl::StatusOr<std::vector<Deviation>> deviations =
+      ParseDeviations(text.substr(slash + 1));
+  if (!deviations.ok()) return deviations.status();
+  return ScheduleName{std::string(text.substr(0, at)), *variant,
+                      *std::move(deviations)};
+}
+
+// A played scenario.
+struct Played {
+  Scenario scenario;
+  Variant variant;
+  Replayed replayed;
+  std::vector<std::string> names;
+};
+
+absl::StatusOr<Played> Play(const ScheduleName& schedule) {
+  absl::StatusOr<Scenario> scenario = LoadScenario(schedule.file);
+  if (!scenario.ok()) return scenario.status();
+  Played played{*std::move(scenario), schedule.variant, {}, {}};
+  auto machine = MachineOf(played.scenario, schedule.variant);
+  if (!machine.ok()) return machine.status();
+  ScenarioWorld world(machine->get());
+  played.replayed = Replay(world, schedule.deviations);
+  if (!played.replayed.mismatch.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(schedule.file, ": the schedule is of another world: ",
+                     played.replayed.mismatch));
+  }
+  played.names = NamesOf(world, played.replayed.trace);
+  return played;
+}
+
+absl::Status WriteTrace(const std::string& path,
+                        const std::vector<std::string>& names,
+                        const std::vector<TraceEntry>& trace) {
+  std::ofstream file(path);
+  file << ChromeTrace(names, trace);
+  file.close();
+  return file ? absl::OkStatus() : FileError(path, errno);
+}
+
+// What a command prints of an execution, and the file that it writes.
+CommandResult Show(std::string text, bool broken, const Arguments& flags,
+                   const std::vector<std::string>& names,
+                   const std::vector<TraceEntry>& trace) {
+  if (const auto path = flags.Value("trace"); path.has_value()) {
+    const absl::Status written = WriteTrace(*path, names, trace);
+    if (!written.ok()) return CommandResult::Fails(written.message());
+  }
+  CommandResult result = CommandResult::Ok(std::move(text));
+  if (broken) result.exit_code = kExitFinding;
+  return result;
+}
+
+std::string EndLine(const Verdict& verdict, const std::string& outcome) {
+  return verdict ? Wrapped("End: ", verdict.ToString())
+                 : absl::StrCat("End: ", outcome, "\n");
+}
+
+// Each task runs as far as it gets, lowest number first; then time passes until
+// no timer is left that fires within five seconds.
+CommandResult RunPlainly(const Scenario& scenario, const Variant& variant,
+                         const Arguments& flags) {
+  const auto machine = MachineOf(scenario, variant);
+  if (!machine.ok()) return CommandResult::Fails(machine.status().message());
+  Kernel& kernel = (*machine)->kernel();
+  kernel.engine().KeepTrace();
+  constexpr uint64_t kFiveSeconds = 5'000'000'000;
+  kernel.AdvanceTime(kFiveSeconds);
+  Verdict verdict;
+  std::string outcome;
+  if (kernel.stopped()) {
+    verdict = kernel.TakeVerdict();
+  } else {
+    outcome = (*machine)->Outcome();
+  }
+  const ScenarioWorld world(machine->get());
+  const std::vector<TraceEntry>& trace = kernel.engine().trace();
+  return Show(flags.Has("ftrace")
+                  ? FtraceText(**machine)
+                  : absl::StrCat("Test ", scenario.file.name, "\nKernel ",
+                                 variant.ToString(), "\n",
+                                 EndLine(verdict, outcome)),
+              static_cast<bool>(verdict), flags, NamesOf(world, trace), trace);
+}
+
+}  // namespace
+
+CommandResult RunReplay(absl::Span<const std::string> args,
+                        const Environment& /*environment*/) {
+  const absl::StatusOr<FilesAndFlags> split =
+      SplitFilesAndFlags(args, kReplayFlags);
+  if (!split.ok()) return CommandResult::Fails(split.status().message());
+  if (split->files.size() != 1) {
+    return CommandResult::Fails(
+        "replay needs one schedule, as reapsim check prints it");
+  }
+  const absl::StatusOr<ScheduleName> schedule =
+      ParseScheduleName(split->files.front());
+  if (!schedule.ok()) return CommandResult::Fails(schedule.status().message());
+  const absl::StatusOr<Played> played = Play(*schedule);
+  if (!played.ok()) return CommandResult::Fails(played.status().message());
+  const Replayed& replayed = played->replayed;
+  return Show(absl::StrCat("Test ", played->scenario.file.name, "\nKernel ",
+                           played->variant.ToString(), "\n",
+                           ScheduleText(played->scenario, played->names,
+                                        replayed.trace),
+                           EndLine(replayed.verdict, replayed.outcome),
+                           "Preemptions ",
+                           replayed.preemptions, ", steps ",
+                           replayed.schedule.size(), ", trace hash ",
+                           absl::StrFormat("%016x", replayed.trace_hash),
+                           "\n"),
+              static_cast<bool>(replayed.verdict), split->flags, played->names,
+              replayed.trace);
+}
+
+CommandResult RunScenario(absl::Span<const std::string> args,
+                          const Environment& /*environment*/) {
+  const absl::StatusOr<FilesAndFlags> split =
+      SplitFilesAndFlags(args, kRunFlags);
+  if (!split.ok()) return CommandResult::Fails(split.status().message());
+  if (split->files.size() != 1) {
+    return CommandResult::Fails("run needs one file: reapsim run FILE.reap");
+  }
+  std::string name = split->flags.Value("kernel").value_or("v6.18");
+  for (const std::string& each : ListOf(split->flags, "with")) {
+    absl::StrAppend(&name, "+", each);
+  }
+  const absl::StatusOr<Variant> variant = ParseVariant(name);
+  if (!variant.ok()) return CommandResult::Fails(variant.status().message());
+  const absl::StatusOr<Scenario> scenario =
+      LoadScenario(split->files.front());
+  if (!scenario.ok()) return CommandResult::Fails(scenario.status().message());
+  return RunPlainly(*scenario, *variant, split->flags);
+}
+
+}  // namespace reapsim

@@ -1,0 +1,352 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "litmus/judge.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "absl/container/btree_set.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "base/kernel_version.h"
+#include "base/switches.h"
+#include "litmus/condition.h"
+#include "litmus/promise.h"
+#include "litmus/return_if_error.h"
+
+namespace reapsim {
+namespace {
+
+// An outcome of a search that is a verdict; see Exploration::outcomes.
+constexpr char kVerdictMark = '!';
+// How AtEnd() says that the search has found what it looked for.
+constexpr absl::string_view kFound = "the condition's proposition ";
+
+// Every version at which something changes that decides what the call does,
+// from the first that has it to the last.
+std::vector<std::string> Epochs() {
+  absl::btree_set<KernelVersion> versions;
+  const KernelVersion first = *ParseKernelVersion("v5.15-rc1");
+  versions.insert(first);
+  for (const DifferenceRow& row : DifferenceRows()) {
+    for (const DifferenceField& field : DifferenceFields()) {
+      if (field.name != row.field || !field.decides_call) continue;
+      for (const KernelVersion& version : {row.since, row.until}) {
+        if (first < version) versions.insert(version);
+      }
+    }
+  }
+  std::vector<std::string> names;
+  for (const KernelVersion& version : versions) {
+    names.push_back(ToString(version));
+  }
+  return names;
+}
+
+// The same switches, in whatever order.
+bool SameSwitches(std::vector<std::string> a, std::vector<std::string> b) {
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  return a == b;
+}
+
+class CaseMaker {
+ public:
+  CaseMaker(const Scenario& scenario, const std::vector<std::string>& with)
+      : scenario_(scenario), with_(with), epochs_(Epochs()) {}
+
+  std::vector<Case> ForVersions(const std::vector<std::string>& versions) {
+    for (const std::string& version : versions) {
+      const size_t before = cases_.size();
+      for (const Promise& promise : scenario_.file.promises) {
+        const bool asked =
+            with_.empty() || SameSwitches(promise.switches, with_);
+        if (asked && Covers(promise, version)) Add(version, promise);
+      }
+      if (cases_.size() == before) {
+        cases_.push_back({{version, with_}, nullptr});
+      }
+    }
+    return std::move(cases_);
+  }
+
+  // The first and the last version of each promise.
+  std::vector<Case> ForEnds() {
+    for (const Promise& promise : scenario_.file.promises) {
+      if (!with_.empty() && !SameSwitches(promise.switches, with_)) continue;
+      std::vector<Promise::Range> ranges = promise.versions;
+      if (ranges.empty()) ranges.emplace_back();
+      for (const Promise::Range& range : ranges) {
+        Add(range.first.empty() ? epochs_.front() : range.first, promise);
+        Add(range.last.empty() ? epochs_.back() : range.last, promise);
+      }
+    }
+    return std::move(cases_);
+  }
+
+  // All epochs that a promise speaks of, and its own ends.
+  std::vector<Case> ForAll() {
+    std::vector<Case> ends = ForEnds();
+    cases_.clear();
+    for (const std::string& version : epochs_) {
+      for (const Promise& promise : scenario_.file.promises) {
+        if (Covers(promise, version)) Add(version, promise);
+      }
+    }
+    for (const Case& each : ends) Add(each.variant.version, *each.promise);
+    return std::move(cases_);
+  }
+
+ private:
+  // What an earlier promise covers, a later one does not.
+  void Add(const std::string& version, const Promise& promise) {
+    for (const Case& known : cases_) {
+      if (known.variant.version == version &&
+          SameSwitches(known.variant.switches, promise.switches)) {
+        return;
+      }
+    }
+    for (const Promise& earlier : scenario_.file.promises) {
+      if (&earlier == &promise) break;
+      if (SameSwitches(earlier.switches, promise.switches) &&
+          Covers(earlier, version)) {
+        return;
+      }
+    }
+    cases_.push_back({{version, promise.switches}, &promise});
+  }
+
+  const Scenario& scenario_;
+  const std::vector<std::string>& with_;
+  std::vector<std::string> epochs_;
+  std::vector<Case> cases_;
+};
+
+// What real kernels break, and what a world therefore looks at only where a
+// file speaks of it.
+void AddChecks(const Prop& prop, Checks* checks) {
+  for (const Prop& part : prop.parts) AddChecks(part, checks);
+  if (prop.term.function != "verdict") return;
+  if (const auto check = ParseCheck(prop.word); check.ok()) checks->Add(*check);
+}
+Checks ChecksOf(const Scenario& scenario) {
+  Checks checks;
+  AddChecks(scenario.file.condition.prop, &checks);
+  for (const Promise& promise : scenario.file.promises) {
+    const auto check = ParseCheck(promise.breaks);
+    if (check.ok()) checks.Add(*check);
+  }
+  return checks;
+}
+
+void AddEnd(const Scenario& scenario, const std::string& text,
+            const FinalState& state, uint64_t count, Judgement* made) {
+  const bool holds = Holds(scenario, state);
+  made->ends.push_back({text, count, holds});
+  (holds ? made->positive : made->negative) += 1;
+}
+
+// All ends that the search has seen.
+void CollectEnds(const Scenario& scenario, Judgement* made) {
+  for (const auto& [outcome, count] : made->found.outcomes) {
+    if (absl::StartsWith(outcome, std::string(1, kVerdictMark))) continue;
+    AddEnd(scenario, outcome, ParseOutcome(scenario, outcome), count, made);
+  }
+  if (!made->found.failure.has_value()) return;
+  const Verdict& verdict = made->found.failure->verdict;
+  FinalState state;
+  state.verdict = verdict.kind;
+  state.what = verdict.what;
+  made->broken = VerdictWord(verdict.kind, verdict.what);
+  AddEnd(scenario, absl::StrCat("verdict=", made->broken, ";"), state, 1, made);
+}
+
+// What was promised did not come: how it is said.
+std::string Contradiction(const Judgement& made, const Promise& promise) {
+  return absl::StrCat("promised ", FrequencyName(promise.frequency), ", found ",
+                      FrequencyName(made.observation()));
+}
+
+// Whether the promise is kept, and why so.
+void Decide(const Scenario& scenario, Judgement* made) {
+  const Promise* promise = made->tried.promise;
+  const Exploration& found = made->found;
+  const bool expected_verdict = AsksForVerdict(scenario.file.condition.prop);
+  if (found.failure.has_value() && !expected_verdict) {
+    made->why = absl::StrCat(
+        "the kernel breaks, which the condition does not "
+        "speak of: ",
+        found.failure->verdict.what);
+    return;
+  }
+  const std::string surely = found.exhausted ? "every schedule was tried"
+                             : found.failure.has_value()
+                                 ? "the search stopped there"
+                                 : found.unexplored;
+  made->kept = true;
+  made->why = surely;
+  if (promise == nullptr) return;
+  const bool seen = made->positive > 0;
+  switch (promise->frequency) {
+    case Frequency::kNever:
+      made->kept = !seen;
+      break;
+    case Frequency::kAlways:
+      made->kept = seen && made->negative == 0;
+      break;
+    case Frequency::kSometimes:
+      // A search that stopped at a verdict need not have seen another end.
+      made->kept = seen && (made->negative > 0 || !found.exhausted);
+      break;
+  }
+  if (!made->kept) {
+    made->why = absl::StrCat(Contradiction(*made, *promise), "; ", surely);
+    return;
+  }
+  if (!promise->breaks.empty() && expected_verdict && seen &&
+      made->broken != promise->breaks) {
+    made->kept = false;
+    made->why = absl::StrCat("promised to break ", promise->breaks, ", but ",
+                             made->broken, " is broken");
+  }
+  if (seen && !promise->breaks.empty()) made->broken = promise->breaks;
+}
+
+// Whether a reader wants to see how the condition comes to hold (true), or not
+// to hold (false); absent: nothing to see.
+std::optional<bool> WantedWitness(const Scenario& scenario,
+                                  const Judgement& made) {
+  const bool forall = scenario.file.condition.kind == Condition::Kind::kForall;
+  if (forall && made.negative > 0) return false;
+  if (!forall && made.positive > 0) return true;
+  return std::nullopt;
+}
+
+}  // namespace
+
+// ---- Variants --------------------------------------------------------------
+
+std::string Variant::ToString() const {
+  return absl::StrCat(version, switches.empty() ? "" : "+",
+                      absl::StrJoin(switches, "+"));
+}
+
+absl::StatusOr<Variant> ParseVariant(absl::string_view text) {
+  const std::vector<std::string> parts = absl::StrSplit(text, '+');
+  Variant variant{.version = parts.front()};
+  if (const auto version = ResolveExactly(parts.front()); !version.ok()) {
+    return version.status();
+  }
+  for (size_t i = 1; i < parts.size(); ++i) {
+    if (const auto known = ParseSwitch(parts[i]); !known.ok()) {
+      return known.status();
+    }
+    variant.switches.push_back(parts[i]);
+  }
+  return variant;
+}
+
+absl::StatusOr<std::vector<Case>> CasesOf(
+    const Scenario& scenario, absl::string_view kernel,
+    const std::vector<std::string>& with) {
+  for (const std::string& name : with) {
+    if (const auto known = ParseSwitch(name); !known.ok()) {
+      return known.status();
+    }
+  }
+  CaseMaker maker(scenario, with);
+  if (kernel.empty() && with.empty()) return maker.ForEnds();
+  if (kernel == "all") return maker.ForAll();
+  const std::string version(kernel.empty() ? "v6.18" : kernel);
+  if (const auto known = ResolveExactly(version); !known.ok()) {
+    return known.status();
+  }
+  return maker.ForVersions({version});
+}
+
+absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
+                                                   const Variant& variant) {
+  KernelOptions options{.version = variant.version, .exact = true};
+  for (const std::string& name : variant.switches) {
+    options.switches.Add(*ParseSwitch(name));
+  }
+  options.checks = ChecksOf(scenario);
+  return Machine::Build(scenario, options);
+}
+
+// ---- The world -------------------------------------------------------------
+
+ScenarioWorld::ScenarioWorld(Machine* machine)
+    : KernelWorld(&machine->kernel(), [machine] { return machine->Outcome(); }),
+      machine_(machine) {}
+
+std::string ScenarioWorld::NameOf(Choice choice) const {
+  if (IsEvent(choice)) return KernelWorld::NameOf(choice);
+  const std::string name = machine_->NameOf(choice);
+  return name.empty() ? KernelWorld::NameOf(choice) : name;
+}
+
+bool ScenarioWorld::MayIdle(const Fiber& fiber) const {
+  return machine_->MayWait(fiber.id) || KernelWorld::MayIdle(fiber);
+}
+
+void ScenarioWorld::AtEnd(std::vector<std::string>* problems) {
+  KernelWorld::AtEnd(problems);
+  if (!wanted_.has_value()) return;
+  FinalState state;
+  state.values = machine_->Values();
+  if (Holds(machine_->scenario(), state) == *wanted_) {
+    problems->push_back(
+        absl::StrCat(kFound, *wanted_ ? "holds" : "does not hold"));
+  }
+}
+
+// ---- Judging ---------------------------------------------------------------
+
+Frequency Judgement::observation() const {
+  if (positive == 0) return Frequency::kNever;
+  return negative == 0 ? Frequency::kAlways : Frequency::kSometimes;
+}
+
+std::vector<std::string> NamesOf(const World& world,
+                                 const std::vector<TraceEntry>& trace) {
+  std::vector<std::string> names;
+  for (const TraceEntry& entry : trace) {
+    if (names.size() <= entry.fiber) names.resize(entry.fiber + 1);
+    std::string& name = names[entry.fiber];
+    if (name.empty()) name = world.NameOf(static_cast<Choice>(entry.fiber));
+  }
+  return names;
+}
+
+absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
+                                const JudgeOptions& options) {
+  auto machine = MachineOf(scenario, tried.variant);
+  if (!machine.ok()) return machine.status();
+  ScenarioWorld world(machine->get());
+  Judgement made;
+  made.tried = tried;
+  made.found = Explore(world, options.explore);
+  CollectEnds(scenario, &made);
+  Decide(scenario, &made);
+  made.witness = made.found.failure;
+  const std::optional<bool> wanted = WantedWitness(scenario, made);
+  if (!made.witness.has_value() && wanted.has_value()) {
+    world.LookFor(*wanted);
+    made.witness = Explore(world, options.explore).failure;
+  }
+  if (made.witness.has_value()) {
+    made.replay =
+        absl::StrCat(scenario.file.file_name, "@", tried.variant.ToString(),
+                     "/", FormatDeviations(made.witness->deviations));
+    made.names = NamesOf(world, made.witness->trace);
+  }
+  return made;
+}
+
+}  // namespace reapsim
