@@ -25,9 +25,9 @@ namespace reapsim {
 namespace {
 
 constexpr FlagSpec kFlags[] = {
-    {"kernel", "VERSION"},      {"with", "SWITCH,..."}, {"strategy", "NAME"},
-    {"max-preemptions", "N"},   {"seed", "S"},          {"executions", "N"},
-    {"schedule", ""},           {"json", ""},
+    {"kernel", "VERSION"},    {"with", "SWITCH,..."}, {"strategy", "NAME"},
+    {"max-preemptions", "N"}, {"seed", "S"},          {"executions", "N"},
+    {"schedule", ""},         {"json", ""},
 };
 
 constexpr struct {
@@ -110,18 +110,16 @@ Json JsonOf(const Scenario& scenario, const Judgement& made) {
   object["switches"] = made.tried.variant.switches;
   object["states"] = Json::array();
   for (const EndState& end : made.ends) {
-    object["states"].push_back({{"state", end.text},
-                                {"count", end.count},
-                                {"holds", end.holds}});
+    object["states"].push_back(
+        {{"state", end.text}, {"count", end.count}, {"holds", end.holds}});
   }
   object["condition"] = scenario.file.condition.ToString();
   object["positive"] = made.positive;
   object["negative"] = made.negative;
   object["observation"] = FrequencyName(made.observation());
-  object["promised"] =
-      made.tried.promise == nullptr
-          ? Json()
-          : Json(FrequencyName(made.tried.promise->frequency));
+  object["promised"] = made.tried.promise == nullptr
+                           ? Json()
+                           : Json(FrequencyName(made.tried.promise->frequency));
   object["kept"] = made.kept;
   object["why"] = made.why;
   object["broken"] = made.broken.empty() ? Json() : Json(made.broken);
@@ -129,9 +127,8 @@ Json JsonOf(const Scenario& scenario, const Judgement& made) {
   object["executions"] = made.found.executions;
   object["explored_states"] = made.found.states;
   object["steps"] = made.found.transitions;
-  object["preemptions"] = made.witness.has_value()
-                              ? Json(made.witness->preemptions)
-                              : Json();
+  object["preemptions"] =
+      made.witness.has_value() ? Json(made.witness->preemptions) : Json();
   object["replay"] = made.replay.empty() ? Json() : Json(made.replay);
   return object;
 }
@@ -154,10 +151,10 @@ absl::StatusOr<std::vector<Tried>> CheckAll(
         CasesOf(scenario, kernel, with);
     if (!cases.ok()) return cases.status();
     for (const Case& each : *cases) {
-      JudgeOptions options{.explore = *search};
-      Ticker ticker(environment,
-                    absl::StrCat(scenario.file.name, " ",
-                                 each.variant.ToString()));
+      JudgeOptions options{.explore = *search,
+                           .always_witness = flags.Has("schedule")};
+      Ticker ticker(environment, absl::StrCat(scenario.file.name, " ",
+                                              each.variant.ToString()));
       ticker.Attach(&options.explore);
       absl::StatusOr<Judgement> made = Judge(scenario, each, options);
       if (!made.ok()) return made.status();
@@ -178,11 +175,11 @@ std::string TextOf(const std::vector<Tried>& all, bool with_schedules) {
     absl::StrAppend(&text, "\n");
     if (!made.kept) broken++;
   }
-  absl::StrAppend(&text, Grouped(static_cast<int64_t>(all.size())),
-                  all.size() == 1 ? " case" : " cases", ", ",
-                  broken == 0 ? "every promise kept"
-                              : absl::StrCat(broken, " broken"),
-                  "\n");
+  absl::StrAppend(
+      &text, Grouped(static_cast<int64_t>(all.size())),
+      all.size() == 1 ? " case" : " cases", ", ",
+      broken == 0 ? "every promise kept" : absl::StrCat(broken, " broken"),
+      "\n");
   return text;
 }
 
@@ -190,8 +187,7 @@ std::string TextOf(const std::vector<Tried>& all, bool with_schedules) {
 
 CommandResult RunCheck(absl::Span<const std::string> args,
                        const Environment& environment) {
-  const absl::StatusOr<FilesAndFlags> split =
-      SplitFilesAndFlags(args, kFlags);
+  const absl::StatusOr<FilesAndFlags> split = SplitFilesAndFlags(args, kFlags);
   if (!split.ok()) return CommandResult::Fails(split.status().message());
   if (split->files.empty()) {
     return CommandResult::Fails("check needs files: reapsim check FILE.reap");
@@ -217,9 +213,8 @@ CommandResult RunCheck(absl::Span<const std::string> args,
   } else {
     result.out = TextOf(*all, split->flags.Has("schedule"));
   }
-  if (std::any_of(all->begin(), all->end(), [](const Tried& each) {
-        return !each.judgement.kept;
-      })) {
+  if (std::any_of(all->begin(), all->end(),
+                  [](const Tried& each) { return !each.judgement.kept; })) {
     result.exit_code = kExitFinding;
   }
   return result;

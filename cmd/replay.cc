@@ -76,9 +76,9 @@ absl::StatusOr<Played> Play(const ScheduleName& schedule) {
   ScenarioWorld world(machine->get());
   played.replayed = Replay(world, schedule.deviations);
   if (!played.replayed.mismatch.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(schedule.file, ": the schedule is of another world: ",
-                     played.replayed.mismatch));
+    return absl::InvalidArgumentError(absl::StrCat(
+        schedule.file,
+        ": the schedule is of another world: ", played.replayed.mismatch));
   }
   played.names = NamesOf(world, played.replayed.trace);
   return played;
@@ -130,12 +130,12 @@ CommandResult RunPlainly(const Scenario& scenario, const Variant& variant,
   }
   const ScenarioWorld world(machine->get());
   const std::vector<TraceEntry>& trace = kernel.engine().trace();
-  return Show(flags.Has("ftrace")
-                  ? FtraceText(**machine)
-                  : absl::StrCat("Test ", scenario.file.name, "\nKernel ",
-                                 variant.ToString(), "\n",
-                                 EndLine(verdict, outcome)),
-              static_cast<bool>(verdict), flags, NamesOf(world, trace), trace);
+  return Show(
+      flags.Has("ftrace")
+          ? FtraceText(**machine)
+          : absl::StrCat("Test ", scenario.file.name, "\nKernel ",
+                         variant.ToString(), "\n", EndLine(verdict, outcome)),
+      static_cast<bool>(verdict), flags, NamesOf(world, trace), trace);
 }
 
 }  // namespace
@@ -155,18 +155,16 @@ CommandResult RunReplay(absl::Span<const std::string> args,
   const absl::StatusOr<Played> played = Play(*schedule);
   if (!played.ok()) return CommandResult::Fails(played.status().message());
   const Replayed& replayed = played->replayed;
-  return Show(absl::StrCat("Test ", played->scenario.file.name, "\nKernel ",
-                           played->variant.ToString(), "\n",
-                           ScheduleText(played->scenario, played->names,
-                                        replayed.trace),
-                           EndLine(replayed.verdict, replayed.outcome),
-                           "Preemptions ",
-                           replayed.preemptions, ", steps ",
-                           replayed.schedule.size(), ", trace hash ",
-                           absl::StrFormat("%016x", replayed.trace_hash),
-                           "\n"),
-              static_cast<bool>(replayed.verdict), split->flags, played->names,
-              replayed.trace);
+  return Show(
+      absl::StrCat(
+          "Test ", played->scenario.file.name, "\nKernel ",
+          played->variant.ToString(), "\n",
+          ScheduleText(played->scenario, played->names, replayed.trace),
+          EndLine(replayed.verdict, replayed.outcome), "Preemptions ",
+          replayed.preemptions, ", steps ", replayed.schedule.size(),
+          ", trace hash ", absl::StrFormat("%016x", replayed.trace_hash), "\n"),
+      static_cast<bool>(replayed.verdict), split->flags, played->names,
+      replayed.trace);
 }
 
 CommandResult RunScenario(absl::Span<const std::string> args,
@@ -183,8 +181,7 @@ CommandResult RunScenario(absl::Span<const std::string> args,
   }
   const absl::StatusOr<Variant> variant = ParseVariant(name);
   if (!variant.ok()) return CommandResult::Fails(variant.status().message());
-  const absl::StatusOr<Scenario> scenario =
-      LoadScenario(split->files.front());
+  const absl::StatusOr<Scenario> scenario = LoadScenario(split->files.front());
   if (!scenario.ok()) return CommandResult::Fails(scenario.status().message());
   return RunPlainly(*scenario, *variant, split->flags);
 }

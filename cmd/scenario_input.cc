@@ -50,8 +50,8 @@ absl::StatusOr<int64_t> NumberOf(const Arguments& flags, absl::string_view name,
   if (absl::SimpleAtoi(*value, &number) && number >= least && number <= most) {
     return number;
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--", name, " needs a number from ", least, " to ", most));
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", name, " needs a number from ", least, " to ", most));
 }
 
 }  // namespace reapsim

@@ -353,9 +353,10 @@ struct Constant {
 // X(name): a constant of the C library or of the model, under its own name.
 #define REAPSIM_CONSTANTS(X)                                                   \
   X(SIGHUP)                                                                    \
-  X(SIGINT) X(SIGQUIT) X(SIGILL) X(SIGABRT) X(SIGBUS) X(SIGFPE) X(SIGKILL) X(  \
-      SIGUSR1) X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(SIGTERM)          \
-      X(SIGCHLD) X(SIGCONT) X(SIGSTOP) X(SIGTSTP) X(PROT_NONE) X(PROT_READ) X( \
+  X(SIGINT)                                                                    \
+  X(SIGQUIT) X(SIGILL) X(SIGABRT) X(SIGBUS) X(SIGFPE) X(SIGKILL) X(SIGUSR1) X( \
+      SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(SIGTERM) X(SIGCHLD)          \
+      X(SIGCONT) X(SIGSTOP) X(SIGTSTP) X(PROT_NONE) X(PROT_READ) X(            \
           PROT_WRITE) X(PROT_EXEC) X(MAP_PRIVATE) X(MAP_SHARED)                \
           X(MAP_ANONYMOUS) X(MAP_FIXED) X(MAP_LOCKED) X(MAP_POPULATE) X(       \
               MAP_GROWSDOWN) X(MAP_NORESERVE) X(MADV_DONTNEED) X(MADV_FREE)    \

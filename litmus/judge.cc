@@ -33,6 +33,9 @@ std::vector<std::string> Epochs() {
   absl::btree_set<KernelVersion> versions;
   const KernelVersion first = *ParseKernelVersion("v5.15-rc1");
   versions.insert(first);
+  for (const SupportedVersion& supported : SupportedVersions()) {
+    if (first < supported.version) versions.insert(supported.version);
+  }
   for (const DifferenceRow& row : DifferenceRows()) {
     for (const DifferenceField& field : DifferenceFields()) {
       if (field.name != row.field || !field.decides_call) continue;
@@ -336,7 +339,8 @@ absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
   Decide(scenario, &made);
   made.witness = made.found.failure;
   const std::optional<bool> wanted = WantedWitness(scenario, made);
-  if (!made.witness.has_value() && wanted.has_value()) {
+  const bool look = !made.kept || options.always_witness;
+  if (look && !made.witness.has_value() && wanted.has_value()) {
     world.LookFor(*wanted);
     made.witness = Explore(world, options.explore).failure;
   }

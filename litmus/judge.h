@@ -50,6 +50,8 @@ absl::StatusOr<std::vector<Case>> CasesOf(const Scenario& scenario,
 // What the search is allowed.
 struct JudgeOptions {
   ExploreOptions explore;
+  // Also look for the shortest schedule where the promise is kept.
+  bool always_witness = false;
 };
 
 // A scenario's machine as a search sees it.

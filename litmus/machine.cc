@@ -113,6 +113,8 @@ absl::Status Machine::Boot(const KernelOptions& given) {
   if (!kernel.ok()) return kernel.status();
   kernel_ = *std::move(kernel);
   NameTask("init", kernel_->init());
+  // Kernel threads come to where they wait for work.
+  kernel_->RunUntilIdle();
   return absl::OkStatus();
 }
 

@@ -110,47 +110,78 @@ std::vector<Turn> TurnsOf(const Scenario& scenario,
   return turns;
 }
 
-// What tells a reader nothing where it stands among other steps.
-bool IsNoise(Point point) {
+// How much an operation tells a reader.
+enum class Telling : uint8_t {
+  kNothing,  // that it was passed is no news
+  kPlace,    // only where a turn ends, to tell how far the task has come
+  kWorth,    // always
+};
+Telling TellingOf(Point point) {
   switch (point) {
-    case Point::kSpinLock:
-    case Point::kSpinUnlock:
-    case Point::kRcuReadLock:
-    case Point::kRcuReadUnlock:
     case Point::kSyscallEntry:
     case Point::kCondResched:
     case Point::kUserMode:
-      return true;
+    case Point::kRcuReadLock:
+    case Point::kRcuReadUnlock:
+      return Telling::kNothing;
+    case Point::kSpinLock:
+    case Point::kSpinUnlock:
+    case Point::kMutexLock:
+    case Point::kMutexUnlock:
+    case Point::kRefInc:
+    case Point::kRefDec:
+    case Point::kFlagRead:
+    case Point::kFlagSet:
+    case Point::kRacyRead:
+    case Point::kWake:
+      return Telling::kPlace;
     default:
-      return false;
+      return Telling::kWorth;
   }
 }
 
-std::string EntryLine(const TraceEntry& entry) {
+// Steps count from the beginning of the trace.
+std::string EntryLine(const TraceEntry& entry, uint64_t first_step) {
   const std::string where =
       absl::StrCat(entry.source.file == nullptr ? "?" : entry.source.file, ":",
                    entry.source.line);
-  return absl::StrFormat("      %5d  %-24s %s\n", entry.step, where,
+  return absl::StrFormat("    %5d  %-26s %s\n", entry.step - first_step, where,
                          PointName(entry.point));
 }
 
 std::string TurnText(const std::vector<TraceEntry>& trace, const Turn& turn) {
-  constexpr size_t kHead = 4;
-  constexpr size_t kTail = 8;
+  constexpr size_t kLast = 3;
+  constexpr size_t kHead = 10;
+  constexpr size_t kTail = 14;
   std::vector<size_t> shown;
   for (size_t i = turn.begin; i < turn.end; ++i) {
-    if (!IsNoise(trace[i].point) || i + 1 == turn.end) shown.push_back(i);
+    const Telling telling = TellingOf(trace[i].point);
+    const bool again =
+        !shown.empty() && trace[shown.back()].point == trace[i].point;
+    const bool late = i + kLast >= turn.end && telling != Telling::kNothing;
+    if (late || (telling == Telling::kWorth && !again)) shown.push_back(i);
   }
   std::string text;
   for (size_t i = 0; i < shown.size(); ++i) {
     if (shown.size() > kHead + kTail + 1 && i == kHead) {
       const size_t left_out = shown.size() - kHead - kTail;
-      absl::StrAppend(&text, "             ... ", left_out, " more\n");
+      absl::StrAppend(&text, "           ... ", left_out, " more\n");
       i += left_out;
     }
-    absl::StrAppend(&text, EntryLine(trace[shown[i]]));
+    absl::StrAppend(&text, EntryLine(trace[shown[i]], trace.front().step));
   }
   return text;
+}
+
+std::string NameAt(const std::vector<std::string>& names, uint32_t fiber) {
+  const bool known = fiber < names.size() && !names[fiber].empty();
+  return absl::StrCat(known ? names[fiber] : "task", " [", fiber, "]");
+}
+
+std::string VerdictText(const Verdict& verdict) {
+  return absl::StrCat(VerdictName(verdict.kind), ": ", verdict.what,
+                      verdict.where.empty() ? "" : " (", verdict.where,
+                      verdict.where.empty() ? "" : ")");
 }
 
 }  // namespace
@@ -184,10 +215,7 @@ std::string ScheduleText(const Scenario& scenario,
   std::string text;
   for (const Turn& turn : TurnsOf(scenario, names, trace)) {
     const uint32_t fiber = trace[turn.begin].fiber;
-    absl::StrAppend(
-        &text, "  ",
-        fiber < names.size() ? names[fiber] : absl::StrCat("task ", fiber),
-        "\n");
+    absl::StrAppend(&text, "  ", NameAt(names, fiber), "\n");
     for (const std::string& statement : turn.statements) {
       absl::StrAppend(&text, "    ", statement, "\n");
     }
@@ -212,11 +240,16 @@ std::string WitnessText(const Scenario& scenario, const Judgement& made) {
       witness.fewest_preemptions ? ", the fewest there are" : "", ":\n",
       ScheduleText(scenario, made.names, witness.trace));
   if (breaks) {
-    absl::StrAppend(&text, Wrapped("  ", witness.verdict.ToString()));
+    absl::StrAppend(&text, Wrapped("  ", VerdictText(witness.verdict)));
   }
-  if (witness.point_of_no_return >= 0) {
-    absl::StrAppend(&text, "  From step ", witness.point_of_no_return,
-                    " on every schedule ends so.\n");
+  const auto no_return = static_cast<size_t>(witness.point_of_no_return);
+  if (witness.point_of_no_return >= 0 && no_return < witness.schedule.size()) {
+    const Choice choice = witness.schedule[no_return];
+    absl::StrAppend(
+        &text, "  After choice ", no_return, " of ", witness.schedule.size(),
+        IsEvent(choice) ? ""
+                        : absl::StrCat(", ", NameAt(made.names, choice), "'s"),
+        ", every schedule ends so.\n");
   }
   absl::StrAppend(&text, "Replay: reapsim replay ", made.replay, "\n");
   return text;

@@ -76,10 +76,9 @@ std::string FtraceText(Machine& machine) {
     const uint32_t fiber = FiberAt(engine.trace(), line.step);
     const uint64_t us = line.now_ns / 1000;
     absl::StrAppend(
-        &text,
-        absl::StrFormat("%16s-%-7d [%03d] ..... %5d.%06d: %s\n",
-                        machine.CommOf(fiber), machine.PidOf(fiber), 0,
-                        us / 1'000'000, us % 1'000'000, line.text));
+        &text, absl::StrFormat("%16s-%-7d [%03d] ..... %5d.%06d: %s\n",
+                               machine.CommOf(fiber), machine.PidOf(fiber), 0,
+                               us / 1'000'000, us % 1'000'000, line.text));
   }
   return text;
 }
