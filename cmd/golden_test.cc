@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <ostream>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -85,9 +86,37 @@ std::vector<GoldenCase> Cases() {
       {"Python",
        "python3.txt",
        {"reap", "--smaps=tests/data/smaps/python3.smaps", "--vmas"}},
+      {"CheckAlways",
+       "check_killed_first.txt",
+       {"check", "litmus/examples/killed-first.reap", "--kernel=v6.18"}},
+      {"CheckWithSchedule",
+       "check_exit_versus_call.txt",
+       {"check", "litmus/examples/exit-versus-call.reap", "--schedule"}},
+      {"CheckJson",
+       "check_exit_versus_call.json",
+       {"check", "litmus/examples/exit-versus-call.reap", "--json",
+        "--kernel=v5.15-rc1"}},
+      {"RunScenario",
+       "run_killed_first.txt",
+       {"run", "litmus/examples/killed-first.reap"}},
+      {"RunFtrace",
+       "run_ftrace.txt",
+       {"run", "litmus/examples/out-of-memory.reap", "--ftrace"}},
       {"Redis", "redis.txt", {"reap", "--smaps=tests/data/smaps/redis.smaps"}},
   };
   return cases;
+}
+
+// How many states a search tells apart hangs on the compiler: what lies dead on
+// a stack is part of them. Where in the model a schedule passes changes with
+// every edit.
+std::string WithoutCounts(const std::string& text) {
+  static const auto* counts = new std::regex(
+      "(Executions |, states |, steps |"
+      "\"(executions|explored_states|steps|count)\": )[0-9,]*[0-9]");
+  static const auto* lines = new std::regex("(\\.(cc|h):)[0-9]+ *");
+  return std::regex_replace(std::regex_replace(text, *counts, "$1N"), *lines,
+                            "$1N ");
 }
 
 class GoldenTest : public ::testing::TestWithParam<GoldenCase> {};
@@ -98,17 +127,19 @@ TEST_P(GoldenTest, PrintsWhatItDid) {
   const std::string path = absl::StrCat("cmd/testdata/", GetParam().file);
   const char* tree = std::getenv("BUILD_WORKSPACE_DIRECTORY");
   if (std::getenv("REAPSIM_UPDATE_GOLDENS") != nullptr && tree != nullptr) {
-    std::ofstream(absl::StrCat(tree, "/", path)) << result.out;
+    std::ofstream(absl::StrCat(tree, "/", path)) << WithoutCounts(result.out);
     return;
   }
   std::ifstream file(path);
   const std::string want{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_EQ(result.out, want)
+  EXPECT_EQ(WithoutCounts(result.out), want)
       << "if that is meant, see the top of cmd/golden_test.cc";
 }
 
 TEST_P(GoldenTest, KeepsToTheColumnsOfATerminal) {
-  if (absl::EndsWith(GetParam().file, ".json")) return;
+  const absl::string_view file = GetParam().file;
+  // The lines of run_ftrace.txt are the kernel's own.
+  if (absl::EndsWith(file, ".json") || file == "run_ftrace.txt") return;
   for (absl::string_view line :
        absl::StrSplit(RunCommand(GetParam().args).out, '\n')) {
     EXPECT_LE(line.size(), kColumns) << line;

@@ -92,6 +92,9 @@ CommandResult RunVersion(absl::Span<const std::string> /*args*/,
   return CommandResult::Ok(kVersion);
 }
 
+constexpr char kExpected[] =
+    "expected reap, states, conform, check, replay or run, see reapsim help";
+
 constexpr Command kCommands[] = {
     {"reap", RunReap},       {"states", RunStates},     {"conform", RunConform},
     {"check", RunCheck},     {"replay", RunReplay},     {"run", RunScenario},
@@ -108,8 +111,7 @@ bool AsksForHelp(const std::string& arg) {
 CommandResult RunCommand(absl::Span<const std::string> args,
                          const Environment& environment) {
   if (args.empty()) {
-    return CommandResult::Fails(
-        "no command; expected reap, states, conform, check, replay or run, see reapsim help");
+    return CommandResult::Fails(absl::StrCat("no command; ", kExpected));
   }
   const auto command = std::find_if(
       std::begin(kCommands), std::end(kCommands),
@@ -120,8 +122,7 @@ CommandResult RunCommand(absl::Span<const std::string> args,
     const std::string nearest = DidYouMean(args.front(), names);
     return CommandResult::Fails(absl::StrCat(
         "unknown command \"", Tail(Printable(args.front()), 60), "\"",
-        nearest.empty() ? "; expected reap, states, conform, check, replay or run, see reapsim help"
-                        : nearest));
+        nearest.empty() ? absl::StrCat("; ", kExpected) : nearest));
   }
   const absl::Span<const std::string> rest = args.subspan(1);
   if (std::any_of(rest.begin(), rest.end(), AsksForHelp)) {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 namespace reapsim {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
@@ -79,12 +81,15 @@ INSTANTIATE_TEST_SUITE_P(
                 "--rows: no row is called \"kind.tph\"; did you mean"},
         BadCase{"ConformKernelThatIsNone", {"conform", "--kernel=x"}, "x"},
         BadCase{"ConformFlagThatIsNone", {"conform", "--row"}, "--rows"},
-        BadCase{
-            "NoCommand", {}, "no command; expected reap, states or conform"},
+        BadCase{"NoCommand",
+                {},
+                "no command; expected reap, states, conform, "
+                "check, replay or run"},
         BadCase{
             "UnknownCommand",
             {"frobnicate"},
-            "unknown command \"frobnicate\"; expected reap, states or conform"},
+            "unknown command \"frobnicate\"; expected reap, states, conform, "
+            "check, replay or run"},
         BadCase{"NearCommand", {"state"}, "did you mean states?"},
         BadCase{"UnknownFlagOfReap", {"reap", "--jsn"}, "did you mean --json?"},
         BadCase{"UnknownFlagOfStates",
@@ -395,6 +400,120 @@ TEST(RunTest, NamesTheRowAboutAnotherProcess) {
       RunCommand({"reap", kExample, "--state=memory.only_shared", "--vmas"});
   EXPECT_THAT(result.out, HasSubstr("another process than the imported one"));
   EXPECT_THAT(result.out, Not(HasSubstr("[heap]")));
+}
+
+// ---- Scenarios -------------------------------------------------------------
+
+constexpr char kScenario[] = "litmus/examples/killed-first.reap";
+
+INSTANTIATE_TEST_SUITE_P(
+    Scenario, BadUsageTest,
+    ::testing::Values(
+        BadCase{"CheckNothing", {"check"}, "check needs files"},
+        BadCase{"CheckNoFile", {"check", "nowhere.reap"}, "nowhere.reap: "},
+        BadCase{"CheckNoScenario",
+                {"check", "cmd/testdata/example.smaps"},
+                "example.smaps:1:1: the file does not begin with its name"},
+        BadCase{"CheckVersionThatIsNone",
+                {"check", kScenario, "--kernel=six"},
+                "six"},
+        BadCase{"CheckSwitchThatIsNone",
+                {"check", kScenario, "--with=nothing"},
+                "nothing"},
+        BadCase{"CheckStrategyThatIsNone",
+                {"check", kScenario, "--strategy=luck"},
+                "--strategy is auto, stateful, random or pct, not \"luck\""},
+        BadCase{"CheckNumberThatIsNone",
+                {"check", kScenario, "--max-preemptions=x"},
+                "--max-preemptions needs a number from 0 to 1000"},
+        BadCase{"CheckFlagThatIsNone",
+                {"check", kScenario, "--shedule"},
+                "did you mean --schedule?"},
+        BadCase{"ReplayNothing", {"replay"}, "replay needs one schedule"},
+        BadCase{"ReplayNoSchedule",
+                {"replay", kScenario},
+                "expected FILE.reap@VERSION/CHOICES"},
+        BadCase{"ReplayVersionThatIsNone", {"replay", "x.reap@six/-"}, "six"},
+        BadCase{
+            "ReplayChoicesThatAreNone", {"replay", "x.reap@v6.18/1-2"}, "1-2"},
+        BadCase{"RunNothing", {"run"}, "run needs one file"},
+        BadCase{"RunInto",
+                {"run", kScenario, "--trace=/nowhere/x"},
+                "/nowhere/x: "}),
+    [](const ::testing::TestParamInfo<BadCase>& info) {
+      return info.param.test;
+    });
+
+std::string OtherPromise(const std::string& promise) {
+  return WriteTemp("other.reap", Replace(ReadText(kScenario), "Result: Always",
+                                         ("Result: " + promise).c_str()));
+}
+
+TEST(CheckTest, ExitsWith1IfAPromiseIsBrokenAndShowsTheWay) {
+  const CommandResult result =
+      RunCommand({"check", OtherPromise("Never v6.18"), "--kernel=v6.18"});
+  EXPECT_EQ(result.exit_code, kExitFinding);
+  EXPECT_THAT(result.out,
+              HasSubstr("Promised Never: BROKEN; promised Never, found Always; "
+                        "every schedule was tried\n"));
+  EXPECT_THAT(result.out, HasSubstr("Schedule to where the condition holds"));
+  EXPECT_THAT(result.out, HasSubstr("Replay: reapsim replay "));
+  EXPECT_THAT(result.out, HasSubstr("1 case, 1 broken\n"));
+}
+
+TEST(CheckTest, TriesOnlyWhatThePromiseNames) {
+  const std::string path = OtherPromise("Always v5.15-rc1, v6.18");
+  EXPECT_THAT(RunCommand({"check", path}).out,
+              AllOf(HasSubstr("Kernel v5.15-rc1\n"),
+                    HasSubstr("Kernel v6.18\n"), HasSubstr("2 cases")));
+  EXPECT_THAT(RunCommand({"check", path, "--kernel=v6.1"}).out,
+              HasSubstr("Promised nothing"));
+}
+
+TEST(CheckTest, SaysWhatARandomSearchIsWorth) {
+  const CommandResult result =
+      RunCommand({"check", kScenario, "--kernel=v6.18", "--strategy=random",
+                  "--executions=10", "--seed=7"});
+  EXPECT_EQ(result.exit_code, kExitOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("Executions 10, "));
+  EXPECT_THAT(result.out, Not(HasSubstr("all there are")));
+}
+
+TEST(ReplayTest, PlaysWhatWasFoundTwiceTheSame) {
+  const std::string schedule =
+      "litmus/examples/exit-versus-call.reap@v5.15-rc1/31:5";
+  const CommandResult first = RunCommand({"replay", schedule});
+  EXPECT_EQ(first.exit_code, kExitFinding) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("End: use after free: S3: "));
+  EXPECT_THAT(first.out, HasSubstr("Preemptions 1, steps "));
+  EXPECT_EQ(first.out, RunCommand({"replay", schedule}).out);
+}
+
+TEST(ReplayTest, RefusesAScheduleOfAnotherWorld) {
+  const CommandResult result =
+      RunCommand({"replay", std::string(kScenario) + "@v6.18/0:77"});
+  EXPECT_EQ(result.exit_code, kExitUsage);
+  EXPECT_THAT(result.err, HasSubstr("the schedule is of another world: "));
+}
+
+TEST(RunScenarioTest, WritesAChromeTrace) {
+  const std::string path = WriteTemp("trace.json", "");
+  const CommandResult result =
+      RunCommand({"run", kScenario, "--trace=" + path});
+  EXPECT_EQ(result.exit_code, kExitOk) << result.err;
+  EXPECT_EQ(result.out,
+            "Test killed-first\nKernel v6.18\n"
+            "End: 0:r0=-EINVAL; 0:r1=0;\n");
+  const nlohmann::json trace = nlohmann::json::parse(ReadText(path));
+  std::set<std::string> tasks;
+  size_t steps = 0;
+  for (const nlohmann::json& event : trace["traceEvents"]) {
+    if (event["ph"] == "M") tasks.insert(event["args"]["name"]);
+    if (event["ph"] == "X") steps++;
+  }
+  EXPECT_EQ(tasks.count("P0 lmkd"), 1u);
+  EXPECT_EQ(tasks.count("P1 victim"), 1u);
+  EXPECT_GT(steps, 50u);
 }
 
 }  // namespace

@@ -224,10 +224,13 @@ void Decide(const Scenario& scenario, Judgement* made) {
 // to hold (false); absent: nothing to see.
 std::optional<bool> WantedWitness(const Scenario& scenario,
                                   const Judgement& made) {
-  const bool forall = scenario.file.condition.kind == Condition::Kind::kForall;
-  if (forall && made.negative > 0) return false;
-  if (!forall && made.positive > 0) return true;
-  return std::nullopt;
+  bool wanted = scenario.file.condition.kind != Condition::Kind::kForall;
+  const Promise* promise = made.tried.promise;
+  if (promise != nullptr && !made.kept) {
+    wanted = promise->frequency == Frequency::kNever;
+  }
+  if ((wanted ? made.positive : made.negative) == 0) return std::nullopt;
+  return wanted;
 }
 
 }  // namespace
@@ -342,6 +345,7 @@ absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
   const bool look = !made.kept || options.always_witness;
   if (look && !made.witness.has_value() && wanted.has_value()) {
     world.LookFor(*wanted);
+    made.witness_holds = *wanted;
     made.witness = Explore(world, options.explore).failure;
   }
   if (made.witness.has_value()) {

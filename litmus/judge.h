@@ -89,6 +89,7 @@ struct Judgement {
   // The shortest schedule to what the reader wants to see: a verdict, or an end
   // that decides the condition. Absent: there is none, or none was found.
   std::optional<Failure> witness;
+  bool witness_holds = true;       // it leads to where the proposition holds
   std::string replay;              // for `reapsim replay`
   std::vector<std::string> names;  // of fibers, as the file calls them
   std::string broken;              // the invariant: "S3"; empty: none is

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "report/text.h"
 #include "sched/point.h"
 
@@ -142,9 +143,10 @@ Telling TellingOf(Point point) {
 
 // Steps count from the beginning of the trace.
 std::string EntryLine(const TraceEntry& entry, uint64_t first_step) {
-  const std::string where =
-      absl::StrCat(entry.source.file == nullptr ? "?" : entry.source.file, ":",
-                   entry.source.line);
+  absl::string_view file =
+      entry.source.file == nullptr ? "?" : entry.source.file;
+  (void)absl::ConsumePrefix(&file, "./");
+  const std::string where = absl::StrCat(file, ":", entry.source.line);
   return absl::StrFormat("    %5d  %-26s %s\n", entry.step - first_step, where,
                          PointName(entry.point));
 }
@@ -230,11 +232,10 @@ std::string WitnessText(const Scenario& scenario, const Judgement& made) {
   const bool breaks = made.found.failure.has_value();
   std::string text = absl::StrCat(
       "Schedule to ",
-      breaks
-          ? made.broken
-          : std::string(scenario.file.condition.kind == Condition::Kind::kForall
-                            ? "where the condition does not hold"
-                            : "where the condition holds"),
+      breaks ? made.broken
+             : std::string(made.witness_holds
+                               ? "where the condition holds"
+                               : "where the condition does not hold"),
       ", with ", witness.preemptions,
       witness.preemptions == 1 ? " preemption" : " preemptions",
       witness.fewest_preemptions ? ", the fewest there are" : "", ":\n",

@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 
-PAGES = ("README.md", "docs/lesson-1.md")
+PAGES = ("README.md", "docs/lesson-1.md", "docs/litmus.md")
 ANY = "…"
 BLOCK = re.compile(r"(?<=^```console\n)\$ ([^\n]*)\n(.*?)(?=^```$)",
                    re.M | re.S)
