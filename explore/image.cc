@@ -15,22 +15,28 @@ constexpr size_t kBlock = WorldImage::kBlock;
 
 size_t RoundUp(size_t bytes) { return (bytes + kBlock - 1) & ~(kBlock - 1); }
 
+// A quarter of a block: what every x86-64 compares at once. Nearly all of a
+// search is comparing, and compilers don't find this by themselves at -O2.
+using Quarter = uint64_t __attribute__((vector_size(16)));
+static_assert(4 * sizeof(Quarter) == kBlock);
+
+Quarter Load(const char* p) {
+  Quarter quarter;
+  std::memcpy(&quarter, p, sizeof(quarter));
+  return quarter;
+}
+
 bool Differs(const char* a, const char* b) {
-  uint64_t x[kBlock / 8];
-  uint64_t y[kBlock / 8];
-  std::memcpy(x, a, kBlock);
-  std::memcpy(y, b, kBlock);
-  uint64_t any = 0;
-  for (size_t i = 0; i < kBlock / 8; ++i) any |= x[i] ^ y[i];
-  return any != 0;
+  const Quarter any = (Load(a) ^ Load(b)) | (Load(a + 16) ^ Load(b + 16)) |
+                      (Load(a + 32) ^ Load(b + 32)) |
+                      (Load(a + 48) ^ Load(b + 48));
+  return (any[0] | any[1]) != 0;
 }
 
 bool IsZero(const char* block) {
-  uint64_t x[kBlock / 8];
-  std::memcpy(x, block, kBlock);
-  uint64_t any = 0;
-  for (const uint64_t word : x) any |= word;
-  return any == 0;
+  const Quarter any =
+      Load(block) | Load(block + 16) | Load(block + 32) | Load(block + 48);
+  return (any[0] | any[1]) == 0;
 }
 
 }  // namespace
