@@ -214,6 +214,11 @@ void KeepTraceOf(Session& session, Failure* failure) {
   failure->trace.assign(engine.trace().begin() + static_cast<ptrdiff_t>(before),
                         engine.trace().end());
   failure->trace_hash = engine.trace_hash();
+  const uint32_t fibers = engine.state()->fibers.high_water();
+  for (uint32_t id = 0; id < fibers; ++id) {
+    failure->names.push_back(
+        session.stepper().world().NameOf(static_cast<Choice>(id)));
+  }
   // A deadlock is found where a search judges ends, a livelock by the search.
   if (engine.stopped()) failure->verdict = engine.TakeVerdict();
 }

@@ -86,7 +86,8 @@ struct Failure {
   int64_t point_of_no_return = -1;
   std::vector<Deviation> deviations;  // the short form of `schedule`
   uint64_t trace_hash = 0;
-  std::vector<TraceEntry> trace;  // of the failing execution
+  std::vector<TraceEntry> trace;   // of the failing execution
+  std::vector<std::string> names;  // of the fibers, by number, as it ended
 };
 
 struct Exploration {
@@ -104,7 +105,7 @@ struct Exploration {
 };
 
 // Leaves the world as it was. The world must be at rest, without a verdict.
-Exploration Explore(World& world, const ExploreOptions& options);
+Exploration Explore(World& world, const ExploreOptions& options = {});
 
 // One execution by the plain choices but for those given, to its end.
 struct Replayed {

@@ -3,8 +3,10 @@
 
 #include "explore/explore.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "explore/matchers.h"
 #include "sched/mutex.h"
 #include "sched/task.h"
 #include "sched/testing.h"
@@ -264,6 +266,27 @@ TEST(Explore, SaysWhenItGivesUp) {
       Explore(world, {.strategy = Strategy::kRandom, .executions = 10});
   EXPECT_FALSE(random.exhausted);
   EXPECT_EQ(random.executions, 10u);
+}
+
+TEST(Explore, PrintsAFailureForPeople) {
+  Abba world;
+  const Exploration found = Explore(world);
+  EXPECT_THAT(found, FailsWith(VerdictKind::kDeadlock, "P0 waits at Wait"));
+  EXPECT_THAT(found, ::testing::Not(HoldsInEverySchedule()));
+  const std::string text = ::testing::PrintToString(found);
+  for (const char* part :
+       {"fails:\ndeadlock: P0 waits at Wait (explore/explore_test.cc:",
+        "\nP1:\n", "1 preemption, the fewest that fail\n",
+        "every schedule fails\nschedule: "}) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+}
+
+TEST(Explore, SaysThatAProgramHolds) {
+  LostUpdate world;
+  const Exploration found = Explore(world);
+  EXPECT_THAT(found, HoldsInEverySchedule());
+  EXPECT_EQ(::testing::PrintToString(found).rfind("holds in every", 0), 0u);
 }
 
 TEST(Replay, RefusesAScheduleOfAnotherProgram) {
