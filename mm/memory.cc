@@ -763,7 +763,7 @@ void unmap_page_range(mmu_gather* tlb, vm_area_struct* vma, uint64_t start,
                       uint64_t end, const zap_details& details) {
   vma_check_live(vma);
   Invariant(start < end && start >= vma->vm_start && end <= vma->vm_end,
-            "S3: a walk of a range that the VMA does not have");
+            "a walk of a range that the VMA does not have");
   SchedulePoint(Point::kZapVma, Access::kMark, NumberOf(vma));
   Charge(Cost::kVmaVisited, 1);
   if (details.reaping) CheckMayReap(vma);
