@@ -59,6 +59,8 @@ class Reference {
   ~Reference();
 
   const ReferenceResult& result() const { return result_; }
+  // Whether some schedule ends without trouble.
+  bool CanEndWell() const { return !result_.ends.empty(); }
 
   // One schedule, followed by the same interpreter.
   struct Run {
