@@ -18,10 +18,12 @@ namespace {
 class Session {
  public:
   explicit Session(World* world) : stepper_(world) {
+    stepper_.engine().Take(&before_);
+    stepper_.Settle();
     stepper_.engine().Take(&start_);
   }
   ~Session() {
-    Rewind();
+    stepper_.engine().Restore(before_);
     // What the host has read of a verdict is no longer its business.
     (void)stepper_.engine().TakeVerdict();
   }
@@ -42,7 +44,8 @@ class Session {
 
  private:
   Stepper stepper_;
-  Snapshot start_;
+  Snapshot before_;  // as it was found
+  Snapshot start_;   // where each schedule begins
 };
 
 // ---- Shards ----------------------------------------------------------------
@@ -268,6 +271,7 @@ Exploration Explore(World& world, const ExploreOptions& options) {
     Snapshot start;
     world.engine().arena()->AllowCopies();
     world.engine().Take(&start);
+    Stepper(&world).Settle();
     found = RandomExecutions(&world, options).Run();
     world.engine().Restore(start);
   }

@@ -19,9 +19,14 @@
 //   kRandom      random walks: uniform among what can go on.
 //   kPct         random priorities with `pct_depth` - 1 points of change: a bug
 //                of depth d among n tasks and k steps shows in each execution
-//                with a probability of at least 1 / (n k^(d-1)).
+//                with a probability of at least 1 / (n k^(d-1)). Half way to
+//                max_steps it goes on as kRandom: a task that spins would keep
+//                the one that it waits for from going on for ever.
 //   kBruteForce  every schedule, without any reduction: for checking the
 //                others.
+//
+// A fiber that has not begun is first taken to its first operation: what a task
+// does before it, no other can see.
 //
 // All of it assumes sequential consistency: one step at a time, and every task
 // sees all steps made before.

@@ -86,14 +86,14 @@ TEST(Explore, FindsALostUpdateByEveryStrategy) {
 TEST(Explore, MakesEveryScheduleByBruteForce) {
   LostUpdate world;
   const Exploration found = Explore(world, {.strategy = Strategy::kBruteForce});
-  // Each fiber makes three steps: to its first point, the read, the write.
-  // (3 + 3)! / (3! 3!) orders.
-  EXPECT_EQ(found.executions, 20u);
+  // Each fiber makes two steps, the read and the write: (2 + 2)! / (2! 2!)
+  // orders.
+  EXPECT_EQ(found.executions, 6u);
   EXPECT_TRUE(found.exhausted);
   // Updates are lost unless one has written before the other reads.
   EXPECT_EQ(found.outcomes.at("counter=2; r0=0; r1=0;") +
                 found.outcomes.at("counter=1; r0=0; r1=0;"),
-            20u);
+            6u);
 }
 
 TEST(Explore, SaysWhatABoundLeavesOut) {
@@ -123,6 +123,8 @@ TEST(Explore, ReportsABrokenInvariantWithTheFewestPreemptions) {
     EXPECT_EQ(found.failure->verdict.what, "T1: the counter is too large");
     EXPECT_EQ(found.failure->preemptions, 0);
     EXPECT_TRUE(found.failure->fewest_preemptions);
+    // By chance another one without preemptions may come first.
+    if (strategy == Strategy::kRandom || strategy == Strategy::kPct) continue;
     EXPECT_EQ(FormatDeviations(found.failure->deviations), "-");
   }
 }

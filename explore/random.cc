@@ -139,7 +139,9 @@ bool RandomExecutions::FindEnabled(const Fiber* running) {
 }
 
 Choice RandomExecutions::Pick() {
-  const Choice choice = by_priority_ ? PickByPriority() : PickUniformly();
+  const bool by_priority =
+      by_priority_ && schedule_.size() < options_.max_steps / 2;
+  const Choice choice = by_priority ? PickByPriority() : PickUniformly();
   schedule_.push_back(choice);
   return choice;
 }

@@ -30,6 +30,24 @@ Stepper::Stepper(World* world) : world_(world), engine_(world->engine()) {
 
 Stepper::~Stepper() { engine_.SetChooser(nullptr); }
 
+void Stepper::Settle() {
+  Snapshot before;
+  engine_.Take(&before);
+  bool any = true;
+  while (any && !engine_.stopped()) {
+    any = false;
+    // One may make others.
+    engine_.state()->fibers.ForEach([&](Fiber* fiber) {
+      if (fiber->status != FiberStatus::kNew || engine_.stopped()) return;
+      any = true;
+      (void)engine_.Resume(fiber);
+    });
+  }
+  if (!engine_.stopped() && !ReportBrokenInvariant(*world_, engine_)) return;
+  (void)engine_.TakeVerdict();
+  engine_.Restore(before);
+}
+
 // One step at a time: back to the host at each point.
 Fiber* Stepper::Next(Fiber* /*running*/) { return nullptr; }
 

@@ -21,6 +21,11 @@ class Stepper : private Chooser {
   Stepper(const Stepper&) = delete;
   Stepper& operator=(const Stepper&) = delete;
 
+  // Takes each fiber that has not begun to its first operation: what a task
+  // does before it, no other can see, so that no step need be made of it.
+  // Changes nothing if that meets a verdict.
+  void Settle();
+
   // What may happen now, ascending: fibers, then events.
   void Enabled(std::vector<Choice>* out) const;
   // Makes one of them happen. False if the world has stopped at a verdict.
