@@ -195,16 +195,16 @@ void Decide(const Scenario& scenario, Judgement* made) {
   made->why = surely;
   if (promise == nullptr) return;
   const bool seen = made->positive > 0;
+  const Frequency observed = made->observation();
   switch (promise->frequency) {
     case Frequency::kNever:
       made->kept = !seen;
       break;
     case Frequency::kAlways:
-      made->kept = seen && made->negative == 0;
+      made->kept = observed == Frequency::kAlways;
       break;
     case Frequency::kSometimes:
-      // A search that stopped at a verdict need not have seen another end.
-      made->kept = seen && (made->negative > 0 || !found.exhausted);
+      made->kept = observed == Frequency::kSometimes;
       break;
   }
   if (!made->kept) {
@@ -316,16 +316,20 @@ void ScenarioWorld::AtEnd(std::vector<std::string>* problems) {
 
 Frequency Judgement::observation() const {
   if (positive == 0) return Frequency::kNever;
-  return negative == 0 ? Frequency::kAlways : Frequency::kSometimes;
+  // A search that stopped at a verdict has not seen what else there is.
+  return negative == 0 && !found.failure.has_value() ? Frequency::kAlways
+                                                     : Frequency::kSometimes;
 }
 
 std::vector<std::string> NamesOf(const World& world,
                                  const std::vector<TraceEntry>& trace) {
-  std::vector<std::string> names;
+  uint32_t count = 0;
   for (const TraceEntry& entry : trace) {
-    if (names.size() <= entry.fiber) names.resize(entry.fiber + 1);
-    std::string& name = names[entry.fiber];
-    if (name.empty()) name = world.NameOf(static_cast<Choice>(entry.fiber));
+    count = std::max(count, entry.fiber + 1);
+  }
+  std::vector<std::string> names;
+  for (uint32_t fiber = 0; fiber < count; ++fiber) {
+    names.push_back(world.NameOf(static_cast<Choice>(fiber)));
   }
   return names;
 }

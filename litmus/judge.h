@@ -103,7 +103,7 @@ struct Judgement {
 absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
                                 const JudgeOptions& options);
 
-// How the file calls the fibers of a trace, by number.
+// How people call the fibers of a world up to the last in the trace, by number.
 std::vector<std::string> NamesOf(const World& world,
                                  const std::vector<TraceEntry>& trace);
 

@@ -310,7 +310,7 @@ absl::Status Machine::Perform(const Declaration& each) {
   const std::string what = each.statement.kind == Statement::Kind::kCall
                                ? absl::StrCat(each.statement.call, "()")
                                : "the access";
-  REAPSIM_RETURN_IF_ERROR(Must(SysResult(result), each.place, what));
+  REAPSIM_RETURN_IF_ERROR(Must(SysResult(result), each.statement.place, what));
   if (!each.statement.target.empty()) {
     values_[each.statement.target] = computed;
   }

@@ -207,7 +207,7 @@ std::string ResultBlock(const Scenario& scenario, const Judgement& made) {
           : absl::StrCat("Promised ",
                          FrequencyName(made.tried.promise->frequency),
                          made.kept ? ": kept" : ": BROKEN");
-  absl::StrAppend(&text, Wrapped(absl::StrCat(promised, "; "), made.why));
+  absl::StrAppend(&text, Wrapped("", absl::StrCat(promised, "; ", made.why)));
   return text;
 }
 
@@ -247,10 +247,16 @@ std::string WitnessText(const Scenario& scenario, const Judgement& made) {
   if (witness.point_of_no_return >= 0 && no_return < witness.schedule.size()) {
     const Choice choice = witness.schedule[no_return];
     absl::StrAppend(
-        &text, "  After choice ", no_return, " of ", witness.schedule.size(),
-        IsEvent(choice) ? ""
-                        : absl::StrCat(", ", NameAt(made.names, choice), "'s"),
-        ", every schedule ends so.\n");
+        &text, "  Every schedule ends so",
+        no_return == 0
+            ? ""
+            : absl::StrCat(
+                  " after choice ", no_return, " of ", witness.schedule.size(),
+                  IsEvent(choice)
+                      ? ""
+                      : absl::StrCat(", which is ", NameAt(made.names, choice),
+                                     "'s")),
+        ".\n");
   }
   absl::StrAppend(&text, "Replay: reapsim replay ", made.replay, "\n");
   return text;

@@ -1,0 +1,235 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "litmus/judge.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "litmus/condition.h"
+
+namespace reapsim {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+Scenario Read(absl::string_view text) {
+  absl::StatusOr<Scenario> scenario = ReadScenario(text, "f.reap");
+  EXPECT_TRUE(scenario.ok()) << scenario.status();
+  return scenario.ok() ? *std::move(scenario) : Scenario{};
+}
+
+// A file with these promises, in which nothing happens but one call.
+Scenario Promising(absl::string_view promises,
+                   absl::string_view condition = "exists (0:r=2)") {
+  return Read(absl::StrCat("REAP t\n(*\n", promises,
+                           "\n*)\n{ process p; }\nP0(p) { r = getpid(); }\n",
+                           condition, "\n"));
+}
+
+// ---- Cases -----------------------------------------------------------------
+
+std::vector<std::string> Names(const Scenario& scenario,
+                               absl::string_view kernel,
+                               const std::vector<std::string>& with = {}) {
+  std::vector<std::string> names;
+  const auto cases = CasesOf(scenario, kernel, with);
+  EXPECT_TRUE(cases.ok()) << cases.status();
+  for (const Case& each : *cases) {
+    names.push_back(absl::StrCat(each.variant.ToString(), " ",
+                                 each.promise == nullptr
+                                     ? "-"
+                                     : FrequencyName(each.promise->frequency)));
+  }
+  return names;
+}
+
+constexpr char kPromises[] =
+    "Result: Sometimes v5.15-rc1..v5.16\n"
+    "Result: Never v5.17..v6.18\n"
+    "Result: Always v6.18 with no-recheck";
+
+TEST(CasesTest, AreTheEndsOfEachPromise) {
+  EXPECT_THAT(
+      Names(Promising(kPromises), ""),
+      ElementsAre("v5.15-rc1 Sometimes", "v5.16 Sometimes", "v5.17 Never",
+                  "v6.18 Never", "v6.18+no-recheck Always"));
+}
+
+TEST(CasesTest, OfOneVersionHaveEverySwitchThatIsPromised) {
+  EXPECT_THAT(Names(Promising(kPromises), "v6.18"),
+              ElementsAre("v6.18 Never", "v6.18+no-recheck Always"));
+  EXPECT_THAT(Names(Promising(kPromises), "v6.1"), ElementsAre("v6.1 Never"));
+}
+
+TEST(CasesTest, OfASwitchAreThoseOfItsPromises) {
+  EXPECT_THAT(Names(Promising(kPromises), "", {"no-recheck"}),
+              ElementsAre("v6.18+no-recheck Always"));
+  EXPECT_THAT(Names(Promising(kPromises), "v5.17", {"no-recheck"}),
+              ElementsAre("v5.17+no-recheck -"));
+}
+
+TEST(CasesTest, OfAllVersionsAreWhereSomethingChanges) {
+  const std::vector<std::string> names = Names(Promising(kPromises), "all");
+  EXPECT_THAT(names, Contains("v5.15-rc1 Sometimes"));
+  EXPECT_THAT(names, Contains("v6.1-rc1 Never"));
+  EXPECT_THAT(names, Contains("v6.18 Never"));
+  EXPECT_THAT(names, Contains("v6.18+no-recheck Always"));
+  EXPECT_THAT(names, Not(Contains("v5.17-rc6 Never")))
+      << "before v5.17, which nothing promises";
+}
+
+TEST(CasesTest, FollowTheFirstPromiseThatCoversAVersion) {
+  EXPECT_THAT(Names(Promising("Result: Always v6.18\nResult: Never"), "v6.18"),
+              ElementsAre("v6.18 Always"));
+}
+
+TEST(VariantTest, IsReadAsItIsWritten) {
+  const absl::StatusOr<Variant> variant = ParseVariant("v6.18+no-recheck");
+  ASSERT_TRUE(variant.ok()) << variant.status();
+  EXPECT_EQ(variant->version, "v6.18");
+  EXPECT_EQ(variant->ToString(), "v6.18+no-recheck");
+  EXPECT_FALSE(ParseVariant("v6.18+nothing").ok());
+  EXPECT_FALSE(ParseVariant("").ok());
+}
+
+// ---- Conditions ------------------------------------------------------------
+
+struct ConditionCase {
+  const char* condition;
+  bool holds;  // of 0:r = -ESRCH
+};
+
+TEST(ConditionTest, ComparesAndJoins) {
+  constexpr ConditionCase kCases[] = {
+      {"0:r=-ESRCH", true},
+      {"0:r=-3", true},
+      {"0:r!=-ESRCH", false},
+      {"0:r<0", true},
+      {"0:r<=-3", true},
+      {"0:r>=-2", false},
+      {"0:r>-4", true},
+      {"0:r=never", false},
+      {"0:r!=never", true},
+      {"not 0:r=0", true},
+      {"0:r=0 \\/ 0:r=-3", true},
+      {"0:r=0 /\\ 0:r=-3", false},
+      {"verdict=none", true},
+      {"verdict!=none", false},
+      {"~(0:r=0 \\/ (0:r=-3 /\\ 0:r<0))", false},
+  };
+  for (const ConditionCase& each : kCases) {
+    const Scenario scenario = Promising(
+        "Result: Never", absl::StrCat("exists (", each.condition, ")"));
+    const FinalState state = ParseOutcome(scenario, "0:r=-ESRCH;");
+    EXPECT_EQ(Holds(scenario, state), each.holds) << each.condition;
+  }
+}
+
+TEST(ConditionTest, IsFalseAboutAnExecutionThatBroke) {
+  FinalState state;
+  state.verdict = VerdictKind::kUseAfterFree;
+  state.what = "S3: a walk";
+  for (const char* condition :
+       {"verdict=S3", "verdict=use_after_free", "not 0:r=0"}) {
+    EXPECT_TRUE(Holds(
+        Promising("Result: Never", absl::StrCat("exists (", condition, ")")),
+        state))
+        << condition;
+  }
+  for (const char* condition :
+       {"verdict=S30", "verdict=deadlock", "verdict=none", "0:r!=0"}) {
+    EXPECT_FALSE(Holds(
+        Promising("Result: Never", absl::StrCat("exists (", condition, ")")),
+        state))
+        << condition;
+  }
+  EXPECT_EQ(VerdictWord(state.verdict, state.what), "S3");
+  EXPECT_EQ(VerdictWord(VerdictKind::kLockOrder, "a: b"),
+            "lock_order_inversion");
+}
+
+// ---- Judgements ------------------------------------------------------------
+
+Judgement Judged(const Scenario& scenario) {
+  const auto cases = CasesOf(scenario, "v6.18", {});
+  EXPECT_TRUE(cases.ok()) << cases.status();
+  const auto made = Judge(scenario, cases->front(), {});
+  EXPECT_TRUE(made.ok()) << made.status();
+  return made.ok() ? *made : Judgement{};
+}
+
+// The process is always the fourth: init, the softirq thread and the reaper
+// come before it.
+TEST(JudgeTest, KeepsOrBreaksEachKindOfPromise) {
+  const std::string always = "exists (0:r>0)";
+  EXPECT_TRUE(Judged(Promising("Result: Always", always)).kept);
+  EXPECT_FALSE(Judged(Promising("Result: Sometimes", always)).kept);
+  const Judgement never = Judged(Promising("Result: Never", always));
+  EXPECT_FALSE(never.kept);
+  EXPECT_EQ(never.why,
+            "promised Never, found Always; every schedule was "
+            "tried");
+  ASSERT_TRUE(never.witness.has_value());
+  EXPECT_TRUE(never.witness_holds);
+  EXPECT_THAT(never.replay, HasSubstr("f.reap@v6.18/"));
+  const Judgement lost = Judged(Promising("Result: Always", "exists (0:r=0)"));
+  EXPECT_FALSE(lost.kept);
+  EXPECT_FALSE(lost.witness_holds);
+}
+
+TEST(JudgeTest, RefusesAnInitialStateThatCantBeReached) {
+  const Scenario scenario = Read(
+      "REAP t\n(* Result: Never *)\n{ process p;\n  p: kill(4711, 0); }\n"
+      "P0(p) { r = getpid(); }\nexists (0:r=0)\n");
+  const auto made = Judge(scenario, {{"v6.18", {}}, nullptr}, {});
+  EXPECT_EQ(std::string(made.status().message()),
+            "f.reap:4:6: kill() fails with ESRCH under v6.18; expected an "
+            "initial state whose every call succeeds");
+}
+
+TEST(JudgeTest, ADeadTaskRunsNoProgram) {
+  const Scenario scenario = Read(
+      "REAP t\n(* Result: Never *)\n{ process p, q;\n"
+      "  p: kill(q, SIGKILL); run q; }\n"
+      "P0(q) { r = getpid(); }\nexists (0:r=0)\n");
+  const auto made = Judge(scenario, {{"v6.18", {}}, nullptr}, {});
+  EXPECT_THAT(std::string(made.status().message()),
+              HasSubstr("f.reap:5:4: \"q\" can't begin its program; "));
+}
+
+TEST(JudgeTest, TakesAWaitThatIsAskedForAsAnEnd) {
+  constexpr char kText[] =
+      "REAP t\n(* Result: Always *)\n{ process p; memfd word[1]: p; }\n"
+      "P0(p) { r = futex_wait(word, 1); }\n";
+  EXPECT_TRUE(
+      Judged(Read(absl::StrCat(kText, "exists (waits(p)=1 /\\ 0:r=never)")))
+          .kept);
+  const Judgement made =
+      Judged(Read(absl::StrCat(kText, "exists (0:r=never)")));
+  EXPECT_FALSE(made.kept);
+  EXPECT_THAT(made.why, HasSubstr("which the condition does not speak of"));
+  EXPECT_EQ(made.broken, "deadlock");
+}
+
+TEST(JudgeTest, SaysWhichInvariantIsBrokenInsteadOfThePromised) {
+  const Scenario scenario = Read(
+      "REAP t\n(* Result: Sometimes breaks S1 *)\n"
+      "{ process p; memfd word[1]: p; }\n"
+      "P0(p) { r = futex_wait(word, 1); }\nexists (verdict!=none)\n");
+  const Judgement made = Judged(scenario);
+  EXPECT_FALSE(made.kept);
+  EXPECT_EQ(made.why, "promised to break S1, but deadlock is broken");
+}
+
+}  // namespace
+}  // namespace reapsim
