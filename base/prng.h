@@ -65,6 +65,22 @@ class Prng {
     return number % bound;
   }
 
+  // The same for 32-bit bounds, in haste: the upper half of the product of the
+  // bound and 32 random bits, except for bits that would make some numbers more
+  // likely (Lemire 2019). Rarely divides. Not the number that Below() draws.
+  // REQUIRES: bound > 0.
+  constexpr uint32_t SmallBelow(uint32_t bound) {
+    REAP_CHECK(bound > 0, "prng: no small number below 0");
+    uint64_t product = (Next() >> 32) * bound;
+    if (static_cast<uint32_t>(product) < bound) [[unlikely]] {
+      const uint32_t left_over = -bound % bound;
+      while (static_cast<uint32_t>(product) < left_over) {
+        product = (Next() >> 32) * bound;
+      }
+    }
+    return static_cast<uint32_t>(product >> 32);
+  }
+
   // A number from `first` to `last`, both included.
   // REQUIRES: first <= last.
   constexpr uint64_t Between(uint64_t first, uint64_t last) {

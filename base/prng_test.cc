@@ -83,6 +83,28 @@ TEST(PrngTest, BelowHasNoModuloBias) {
   EXPECT_NEAR(in_lowest_third, 3333, 200);
 }
 
+// With a bound of three quarters of 2^32, one draw in four is rejected: without
+// that, some numbers would be drawn twice as often as others.
+TEST(PrngTest, SmallBelowIsEvenForAWideBound) {
+  constexpr uint32_t kQuarter = uint32_t{1} << 30;
+  Prng prng(2);
+  int multiples_of_3 = 0;
+  for (int i = 0; i < 10000; ++i) {
+    const uint32_t number = prng.SmallBelow(3 * kQuarter);
+    ASSERT_LT(number, 3 * kQuarter);
+    if (number % 3 == 0) ++multiples_of_3;
+  }
+  EXPECT_NEAR(multiples_of_3, 3333, 200);
+}
+
+TEST(PrngTest, SmallBelowDrawsEachNumber) {
+  Prng prng(3);
+  std::set<uint32_t> seen;
+  for (int i = 0; i < 100; ++i) seen.insert(prng.SmallBelow(3));
+  EXPECT_EQ(seen, (std::set<uint32_t>{0, 1, 2}));
+  EXPECT_EQ(prng.SmallBelow(1), 0u);
+}
+
 TEST(PrngTest, BelowOfOneIsAlwaysZero) {
   Prng prng(3);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(prng.Below(1), 0u);
@@ -109,6 +131,7 @@ TEST(PrngTest, OneInIsTrueThatOften) {
 
 TEST(PrngDeathTest, RefusesWhatHasNoAnswer) {
   EXPECT_DEATH(Prng(1).Below(0), "prng: nothing below 0");
+  EXPECT_DEATH(Prng(1).SmallBelow(0), "prng: no small number below 0");
   EXPECT_DEATH(Prng(1).Between(2, 1), "prng: empty range");
   EXPECT_DEATH(Prng(Prng::State{}), "prng: state of zeros");
 }

@@ -38,7 +38,8 @@ RandomExecutions::RandomExecutions(World* world, const ExploreOptions& options)
   engine_.SetChooser(this);
   // Nothing may grow on a fiber's stack.
   schedule_.reserve(options.max_steps + 1);
-  enabled_.reserve(Engine::kMaxFibers);
+  enabled_.resize(2 * Engine::kMaxFibers);
+  events_.reserve(Engine::kMaxFibers);
 }
 
 RandomExecutions::~RandomExecutions() { engine_.SetChooser(nullptr); }
@@ -111,8 +112,11 @@ void RandomExecutions::Execute(uint64_t seed) {
 }
 
 Fiber* RandomExecutions::Next(Fiber* running) {
-  if (ReportBrokenInvariant(*world_, engine_)) return nullptr;
-  if (schedule_.size() >= options_.max_steps) {
+  if (world_->BrokenInvariant() != nullptr) [[unlikely]] {
+    (void)ReportBrokenInvariant(*world_, engine_);
+    return nullptr;
+  }
+  if (schedule_.size() >= options_.max_steps) [[unlikely]] {
     too_long_ = true;
     return nullptr;
   }
@@ -127,28 +131,30 @@ Fiber* RandomExecutions::Next(Fiber* running) {
 
 // `running`, which has not been suspended yet, counts by its operation.
 bool RandomExecutions::FindEnabled(const Fiber* running) {
-  enabled_.clear();
+  Choice* end = enabled_.data();
   engine_.state()->fibers.ForEach([&](const Fiber* fiber) {
-    const bool can = fiber == running ? fiber->op.enabled == nullptr ||
-                                            fiber->op.enabled(fiber->op.arg)
-                                      : Engine::CanRun(fiber);
-    if (can) enabled_.push_back(static_cast<Choice>(fiber->id));
+    const bool waits = fiber->status <= FiberStatus::kSuspended;
+    if (!waits && fiber != running) return;
+    if (fiber->op.enabled == nullptr || fiber->op.enabled(fiber->op.arg)) {
+      *end++ = static_cast<Choice>(fiber->id);
+    }
   });
-  world_->Events(&enabled_);
-  return !enabled_.empty();
+  events_.clear();
+  world_->Events(&events_);
+  for (const Choice event : events_) *end++ = event;
+  enabled_count_ = static_cast<size_t>(end - enabled_.data());
+  return enabled_count_ != 0;
 }
 
 Choice RandomExecutions::Pick() {
-  const bool by_priority =
-      by_priority_ && schedule_.size() < options_.max_steps / 2;
-  const Choice choice = by_priority ? PickByPriority() : PickUniformly();
+  Choice choice = enabled_[0];
+  if (by_priority_ && schedule_.size() < options_.max_steps / 2) {
+    choice = PickByPriority();
+  } else if (enabled_count_ != 1) {
+    choice = enabled_[prng_.SmallBelow(static_cast<uint32_t>(enabled_count_))];
+  }
   schedule_.push_back(choice);
   return choice;
-}
-
-Choice RandomExecutions::PickUniformly() {
-  if (enabled_.size() == 1) return enabled_.front();
-  return enabled_[prng_.Below(enabled_.size())];
 }
 
 uint32_t& RandomExecutions::PriorityOf(Choice choice) {
@@ -171,18 +177,21 @@ void RandomExecutions::SetPriorities() {
   changes_ = 0;
 }
 
-Choice RandomExecutions::PickByPriority() {
-  Choice best = enabled_.front();
-  for (const Choice choice : enabled_) {
-    if (PriorityOf(choice) > PriorityOf(best)) best = choice;
+Choice RandomExecutions::HighestPriority() {
+  Choice best = enabled_[0];
+  for (size_t i = 1; i < enabled_count_; ++i) {
+    if (PriorityOf(enabled_[i]) > PriorityOf(best)) best = enabled_[i];
   }
+  return best;
+}
+
+Choice RandomExecutions::PickByPriority() {
+  Choice best = HighestPriority();
   // At a point of change the one that would go next falls behind all others.
   while (changes_ < change_at_.size() &&
          change_at_[changes_] <= schedule_.size()) {
     PriorityOf(best) = static_cast<uint32_t>(change_at_.size() - changes_++);
-    for (const Choice choice : enabled_) {
-      if (PriorityOf(choice) > PriorityOf(best)) best = choice;
-    }
+    best = HighestPriority();
   }
   return best;
 }

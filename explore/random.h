@@ -34,8 +34,8 @@ class RandomExecutions : private Chooser {
   void Execute(uint64_t seed);
   bool FindEnabled(const Fiber* running);
   Choice Pick();
-  Choice PickUniformly();
   Choice PickByPriority();
+  Choice HighestPriority();
   void SetPriorities();
   uint32_t& PriorityOf(Choice choice);
   void NoteFailure();
@@ -47,7 +47,9 @@ class RandomExecutions : private Chooser {
   Snapshot start_;
   Prng prng_{0};
   Exploration found_;
-  std::vector<Choice> enabled_;
+  std::vector<Choice> enabled_;  // the first enabled_count_ of it
+  size_t enabled_count_ = 0;
+  std::vector<Choice> events_;
   Schedule schedule_;
   Choice event_ = kNoChoice;  // that was picked: the host lets it happen
   bool too_long_ = false;

@@ -114,6 +114,14 @@ class Deadlock {
 }  // namespace
 
 std::string DescribeDeadlock(World& world) {
+  // Nearly always nobody does: say so soon.
+  bool anybody = false;
+  world.engine().state()->fibers.ForEach([&](const Fiber* fiber) {
+    if (fiber->status != FiberStatus::kDone && !world.MayIdle(*fiber)) {
+      anybody = true;
+    }
+  });
+  if (!anybody) return "";
   return Deadlock(world).Describe();
 }
 

@@ -247,6 +247,16 @@ void Engine::Pass(const Op& op) {
 
 void Engine::PassWatched(Point point, Access access, uint32_t object,
                          SourceLine source) {
+  // What Pass() does, without what only waits and traces need.
+  if (chooser_ != nullptr && !keep_trace_) [[likely]] {
+    if (access == Access::kMark) return;
+    Fiber* fiber = state_->current;
+    fiber->op = {
+        .point = point, .access = access, .object = object, .source = source};
+    GiveWay(fiber);
+    fiber->op = Op{};
+    return;
+  }
   Pass({.point = point, .access = access, .object = object, .source = source});
 }
 
