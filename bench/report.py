@@ -20,11 +20,12 @@ import subprocess
 import sys
 
 PAGE = "docs/benchmarks.md"
-PROGRAMS = ("page_walk", "calls", "import", "live_vs_model")
+PROGRAMS = ("page_walk", "calls", "import", "explore_bench", "live_vs_model")
 
 # Each benchmark is run so often, and its fastest run counts: the one that
 # others disturbed least. The page walk does the same by itself.
-REPETITIONS = {"page_walk": 1, "calls": 25, "import": 5, "live_vs_model": 5}
+REPETITIONS = {"page_walk": 1, "calls": 25, "import": 5, "explore_bench": 5,
+               "live_vs_model": 5}
 SECONDS_EACH = 0.02
 
 # The goals, on an idle core.
@@ -33,6 +34,13 @@ TIMES_BARE = 1.5
 PEAK_MIB = 6 * 1024
 NS_PER_ERROR = 50.0
 NS_PER_PROCESS = 5.0
+NS_PER_EXECUTION = {"random/lock_2x10": 500.0, "random/lock_3x13": 1000.0,
+                    "random/mrelease_race": 10000.0}
+MS_TO_EXHAUST = {"exhaust/reap_race_3_2": 300.0,
+                 "exhaust/mrelease_race": 10000.0}
+TIMES_WITHOUT_INVARIANTS = 1.1
+# Twice the executions on two cores, 1.9 times as fast.
+TIMES_ONE_CORE = 2 / 1.9
 # Ends of the call that walk or wait: no goal is set for them.
 NO_GOAL = ("0_again", "0_again_8_threads", "EAGAIN_notifier", "EINTR_killed")
 
@@ -95,6 +103,24 @@ processes: strangers, or sharers of its memory that are killed, too.
 IMPORT_TEXT = """\
 From the text of smaps (`tests/data/smaps/`, and one made of 60,000 one-page
 mappings) to a modelled address space: parsed, planned, applied. Microseconds.
+"""
+
+EXPLORE_TEXT = """\
+Executions by chance, with an end state and conservation checked for each:
+nanoseconds per execution, executions per second, steps per execution. A step is
+one operation that another task can see. `lock_2x10` and `lock_3x13` are two and
+three tasks of so many steps, one lock; `reap_race_R_M` one task that exits, R
+that reap its memory and M that unmap it, as a toy of words and one lock
+(`explore/survey_programs.h`); `mrelease_race` is `process_mrelease()` against
+`do_exit()` on the whole model, v6.18: two VMAs of two pages each.
+`_invariants`: four sums compared after each step. `cores_N`: on so many cores
+at once, by the clock.
+"""
+
+EXHAUST_TEXT = """\
+Every reachable state once (`exhaust/`): milliseconds, and how many states and
+transitions there are. Stacks are part of a state, so that these numbers depend
+on the compiler.
 """
 
 LIVE_TEXT = """\
@@ -278,6 +304,12 @@ def per_page_of(results, name):
     return results.value(name, "best_ns_per_page")
 
 
+def per_execution(results):
+    """A function from a benchmark to its nanoseconds per execution."""
+    return lambda name: ratio(1e9, results.value(name,
+                                                 "executions_per_second"))
+
+
 def goals(results):
     """All of them, measured."""
     rows = []
@@ -316,6 +348,23 @@ def goals(results):
                                if name == "task_will_free_mem/strangers/" +
                                size],
                      lambda name: results.nanoseconds(name, "per_process"))))
+    for name, limit in NS_PER_EXECUTION.items():
+        rows.append(goal("ns per execution, %s" % name, limit,
+                         worst_of(results, [name], per_execution(results))))
+    for name, limit in MS_TO_EXHAUST.items():
+        rows.append(goal("ms to exhaust", limit,
+                         worst_of(results, [name], results.time)))
+    for name in ("random/reap_race_2_2", "exhaust/reap_race_3_2"):
+        rows.append(goal(
+            "times without step invariants", TIMES_WITHOUT_INVARIANTS,
+            worst_of(results, [name + "_invariants"],
+                     lambda with_them: ratio(results.time(with_them),
+                                             results.time(name)))))
+    rows.append(goal(
+        "times as long on two cores, each as much as one", TIMES_ONE_CORE,
+        worst_of(results, ["cores_2/lock_2x10"],
+                 lambda name: ratio(results.time(name), results.time(
+                     "cores_1/lock_2x10")))))
     return table(["goal, on an idle core", "limit", "measured", "", "worst"],
                  rows)
 
@@ -351,6 +400,26 @@ def time_table(results, names, unit, per=None):
         [code(name), cell(results, name, results.time(name))] +
         ([number(results.nanoseconds(name, per))] if per else [])
         for name in names])
+
+
+def random_table(results):
+    """Executions by chance."""
+    return table(["benchmark", "ns", "per second", "steps"], [
+        [code(name), cell(results, name, per_execution(results)(name)),
+         number(results.value(name, "executions_per_second")),
+         number(results.value(name, "steps"))]
+        for name in results.names("explore_bench")
+        if not name.startswith("exhaust/")])
+
+
+def exhaust_table(results):
+    """Searches to the end."""
+    return table(["benchmark", "ms", "states", "transitions"], [
+        [code(name), cell(results, name, results.time(name)),
+         number(results.value(name, "states")),
+         number(results.value(name, "transitions"))]
+        for name in results.names("explore_bench")
+        if name.startswith("exhaust/")])
 
 
 def branch_table(results, names):
@@ -432,6 +501,8 @@ def render(results):
         time_table(results, first("task_will_free_mem"), "ns", "per_process"),
         "## Import\n", IMPORT_TEXT,
         time_table(results, results.names("import"), "µs", "per_vma"),
+        "## Search\n", EXPLORE_TEXT, random_table(results),
+        EXHAUST_TEXT, exhaust_table(results),
         "## Beside a live kernel\n", LIVE_TEXT,
         "Nanoseconds per page:\n",
         live_table(results, "live/", "model/", ["ns_per_page"]),
