@@ -352,11 +352,11 @@ def goals(results):
         rows.append(goal("ns per execution, %s" % name, limit,
                          worst_of(results, [name], per_execution(results))))
     for name, limit in MS_TO_EXHAUST.items():
-        rows.append(goal("ms to exhaust", limit,
+        rows.append(goal("ms, %s" % name, limit,
                          worst_of(results, [name], results.time)))
     for name in ("random/reap_race_2_2", "exhaust/reap_race_3_2"):
         rows.append(goal(
-            "times without step invariants", TIMES_WITHOUT_INVARIANTS,
+            "times %s without invariants" % name, TIMES_WITHOUT_INVARIANTS,
             worst_of(results, [name + "_invariants"],
                      lambda with_them: ratio(results.time(with_them),
                                              results.time(name)))))
