@@ -358,22 +358,22 @@ struct Constant {
   X(SIGILL)                                                                    \
   X(SIGABRT)                                                                   \
   X(SIGBUS)                                                                    \
-  X(SIGFPE) X(SIGKILL) X(SIGUSR1) X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM)  \
-      X(SIGTERM) X(SIGCHLD) X(SIGCONT) X(SIGSTOP) X(SIGTSTP) X(PROT_NONE) X(   \
-          PROT_READ) X(PROT_WRITE) X(PROT_EXEC) X(MAP_PRIVATE) X(MAP_SHARED)   \
-          X(MAP_ANONYMOUS) X(MAP_FIXED) X(MAP_LOCKED) X(MAP_POPULATE) X(       \
-              MAP_GROWSDOWN) X(MAP_NORESERVE) X(MADV_DONTNEED) X(MADV_FREE)    \
-              X(MADV_PAGEOUT) X(MADV_COLD) X(MADV_MERGEABLE) X(MADV_HUGEPAGE)  \
-                  X(MADV_NOHUGEPAGE) X(MADV_POPULATE_READ) X(                  \
-                      MADV_POPULATE_WRITE) X(MADV_DONTFORK) X(MADV_WIPEONFORK) \
-                      X(MCL_CURRENT) X(MCL_FUTURE) X(MCL_ONFAULT)              \
-                          X(CLONE_PARENT) X(CLONE_VM) X(CLONE_FILES)           \
-                              X(CLONE_VFORK) X(WNOHANG) X(PIDFD_THREAD)        \
-                                  X(PIDFD_NONBLOCK) X(FUTEX_WAITERS)           \
-                                      X(FUTEX_OWNER_DIED)                      \
-                                          X(UFFDIO_REGISTER_MODE_MISSING)      \
-                                              X(UFFDIO_REGISTER_MODE_WP) X(    \
-                                                  UFFD_FEATURE_WP_UNPOPULATED) \
+  X(SIGFPE)                                                                    \
+  X(SIGKILL) X(SIGUSR1) X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(         \
+      SIGTERM) X(SIGCHLD) X(SIGCONT) X(SIGSTOP) X(SIGTSTP) X(PROT_NONE)        \
+      X(PROT_READ) X(PROT_WRITE) X(PROT_EXEC) X(MAP_PRIVATE) X(MAP_SHARED) X(  \
+          MAP_ANONYMOUS) X(MAP_FIXED) X(MAP_LOCKED) X(MAP_POPULATE)            \
+          X(MAP_GROWSDOWN) X(MAP_NORESERVE) X(MADV_DONTNEED) X(MADV_FREE) X(   \
+              MADV_PAGEOUT) X(MADV_COLD) X(MADV_MERGEABLE) X(MADV_HUGEPAGE)    \
+              X(MADV_NOHUGEPAGE) X(MADV_POPULATE_READ) X(MADV_POPULATE_WRITE)  \
+                  X(MADV_DONTFORK) X(MADV_WIPEONFORK) X(MCL_CURRENT)           \
+                      X(MCL_FUTURE) X(MCL_ONFAULT) X(CLONE_PARENT) X(CLONE_VM) \
+                          X(CLONE_FILES) X(CLONE_VFORK) X(WNOHANG)             \
+                              X(PIDFD_THREAD) X(PIDFD_NONBLOCK)                \
+                                  X(FUTEX_WAITERS) X(FUTEX_OWNER_DIED)         \
+                                      X(UFFDIO_REGISTER_MODE_MISSING)          \
+                                          X(UFFDIO_REGISTER_MODE_WP)           \
+                                              X(UFFD_FEATURE_WP_UNPOPULATED)   \
                                                   X(UFFD_FEATURE_WP_ASYNC)     \
                                                       X(PAGE_SIZE)
 

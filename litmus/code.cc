@@ -46,12 +46,12 @@ int Compiler::RegisterOf(const std::string& name) const {
              : static_cast<int>(found - registers_.begin());
 }
 
-Operand Compiler::Apply(Kind kind, Operand a, Operand b, Place place) {
+Operand Compiler::Apply(Kind kind, Operand a, Operand b) {
   if (!a.is_register && !b.is_register) {
     return {false, Compute(kind, a.value, b.value)};
   }
   const int target = static_cast<int>(registers_.size()) + temporaries_++;
-  Instruction made{.kind = kind, .target = target, .line = place.line};
+  Instruction made{.kind = kind, .target = target};
   made.operands[0] = a;
   made.operands[1] = b;
   code_.push_back(made);
@@ -63,7 +63,7 @@ Operand Compiler::ElementAddress(const Expr& element) {
       .kind = Expr::Kind::kName, .place = element.place, .name = element.name};
   const Operand address = Evaluate(base);
   const Operand index = Evaluate(element.parts[0]);
-  return Apply(Kind::kIndex, address, index, element.place);
+  return Apply(Kind::kIndex, address, index);
 }
 
 Operand Compiler::Evaluate(const Expr& expr) {
@@ -85,14 +85,14 @@ Operand Compiler::Evaluate(const Expr& expr) {
       if (part.kind == Expr::Kind::kName && FindErrno(part.name).has_value()) {
         return {false, -*FindErrno(part.name)};
       }
-      return Apply(Kind::kNegate, Evaluate(part), {}, expr.place);
+      return Apply(Kind::kNegate, Evaluate(part), {});
     }
     case Expr::Kind::kAdd:
     case Expr::Kind::kOr: {
       const Operand a = Evaluate(expr.parts[0]);
       const Operand b = Evaluate(expr.parts[1]);
-      return Apply(expr.kind == Expr::Kind::kAdd ? Kind::kAdd : Kind::kOr, a, b,
-                   expr.place);
+      return Apply(expr.kind == Expr::Kind::kAdd ? Kind::kAdd : Kind::kOr, a,
+                   b);
     }
   }
   return {};
@@ -101,7 +101,7 @@ Operand Compiler::Evaluate(const Expr& expr) {
 absl::Status Compiler::Add(const Statement& statement) {
   if (statement.kind == Statement::Kind::kDeclare) return absl::OkStatus();
   temporaries_ = 0;
-  Instruction made{.kind = Kind::kCall, .line = statement.place.line};
+  Instruction made{.kind = Kind::kCall};
   switch (statement.kind) {
     case Statement::Kind::kCall:
       made.call = FindCall(statement.call);
@@ -133,11 +133,9 @@ absl::Status Compiler::Add(const Statement& statement) {
 }
 
 void RunCode(User user, const Instruction* code, size_t count,
-             Registers* cells) {
-  int64_t* registers = cells->values;
+             int64_t* registers) {
   for (size_t i = 0; i < count; ++i) {
     const Instruction& each = code[i];
-    cells->line = each.line;
     int64_t values[kMaxParameters];
     for (int k = 0; k < kMaxParameters; ++k) {
       const Operand& operand = each.operands[k];
@@ -152,7 +150,6 @@ void RunCode(User user, const Instruction* code, size_t count,
     }
     if (each.target >= 0) registers[each.target] = result;
   }
-  cells->done = true;
 }
 
 }  // namespace reapsim

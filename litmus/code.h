@@ -30,7 +30,6 @@ struct Instruction {
   enum class Kind : uint8_t { kCall, kMove, kAdd, kOr, kNegate, kIndex };
   Kind kind = Kind::kMove;
   int target = -1;  // a register; -1: none
-  int line = 0;     // of the file
   const CallSpec* call = nullptr;
   Operand operands[kMaxParameters];
 };
@@ -39,13 +38,6 @@ using Code = std::vector<Instruction>;
 // What a register holds before anything is assigned to it: what a call never
 // returns.
 inline constexpr int64_t kUnassigned = INT64_MIN;
-
-// A running program's part of the arena.
-struct Registers {
-  int line = 0;  // of the statement that it is in
-  bool done = false;
-  int64_t values[1];  // as many as there are
-};
 
 // Turns statements into code.
 class Compiler {
@@ -66,7 +58,7 @@ class Compiler {
  private:
   Operand Evaluate(const Expr& expr);
   Operand ElementAddress(const Expr& element);
-  Operand Apply(Instruction::Kind kind, Operand a, Operand b, Place place);
+  Operand Apply(Instruction::Kind kind, Operand a, Operand b);
   int RegisterOf(const std::string& name) const;
 
   const std::string& file_name_;
@@ -77,9 +69,9 @@ class Compiler {
   int most_ = 0;
 };
 
-// Runs the code as the running task.
+// Runs the code as the running task. `registers` lie in the arena.
 void RunCode(User user, const Instruction* code, size_t count,
-             Registers* cells);
+             int64_t* registers);
 
 }  // namespace reapsim
 

@@ -47,8 +47,7 @@ bool Has(const Declaration& declaration, absl::string_view option) {
 }
 
 size_t RegisterBytes(int registers) {
-  return offsetof(Registers, values) +
-         sizeof(int64_t) * static_cast<size_t>(std::max(registers, 1));
+  return sizeof(int64_t) * static_cast<size_t>(registers);
 }
 
 }  // namespace
@@ -262,7 +261,7 @@ absl::Status Machine::MakeArea(const Declaration& each) {
   return Must(user.mlock(addr, length), each.place, "mlock()");
 }
 
-Registers* Machine::Begin(Task& task, Code code, int registers) {
+int64_t* Machine::Begin(Task& task, Code code, int registers) {
   codes_.push_back(std::make_unique<Code>(std::move(code)));
   const Code* text = codes_.back().get();
   if (cells_ == nullptr) {
@@ -270,13 +269,15 @@ Registers* Machine::Begin(Task& task, Code code, int registers) {
   }
   const size_t bytes = RegisterBytes(registers);
   REAP_CHECK_LE(cells_->used + bytes, kCellBytes, "litmus: registers");
-  auto* cells = new (cells_->base + cells_->used) Registers{};
+  auto* first_register =
+      reinterpret_cast<int64_t*>(cells_->base + cells_->used);
   cells_->used += bytes;
-  std::fill_n(cells->values, std::max(registers, 1), kUnassigned);
+  std::fill_n(first_register, registers, kUnassigned);
   const Instruction* first = text->data();
   const size_t count = text->size();
-  kernel_->Begin(task, [=](User user) { RunCode(user, first, count, cells); });
-  return cells;
+  kernel_->Begin(
+      task, [=](User user) { RunCode(user, first, count, first_register); });
+  return first_register;
 }
 
 absl::Status Machine::Perform(const Declaration& each) {
@@ -288,14 +289,13 @@ absl::Status Machine::Perform(const Declaration& each) {
   const std::vector<std::string> registers = {each.statement.target};
   Compiler compiler(scenario_.file.file_name, values_, registers);
   REAPSIM_RETURN_IF_ERROR(compiler.Add(each.statement));
-  Registers* cells = Begin(task, compiler.code(), compiler.registers());
+  int64_t* cells = Begin(task, compiler.code(), compiler.registers());
   if (each.start) {
     (void)kernel_->RunUntilBlocked(task);
-    registers_[each.owner] = cells;
     return CheckRunning(each.place);
   }
   const Stepped stepped = kernel_->Finish(task);
-  const int64_t computed = cells->values[0];
+  const int64_t computed = cells[0];
   // A call that is done needs no registers any more.
   cells_->used =
       static_cast<size_t>(reinterpret_cast<char*>(cells) - cells_->base);
@@ -403,7 +403,7 @@ Value Machine::ValueOf(const Term& term) const {
     const std::vector<std::string>& names = scenario_.registers[term.task];
     const auto index =
         std::find(names.begin(), names.end(), term.reg) - names.begin();
-    const int64_t held = registers_.at(program.task)->values[index];
+    const int64_t held = registers_.at(program.task)[index];
     return held == kUnassigned ? Value::Of(kNeverWord) : Value::Of(held);
   }
   if (term.function == "state") {
@@ -467,18 +467,6 @@ std::string Machine::CommOf(uint32_t fiber) const {
   const Fiber* live = kernel_->engine().FiberAt(fiber);
   return live == nullptr ? "<...>"
                          : static_cast<task_struct*>(live->owner)->comm;
-}
-
-int Machine::LineOf(uint32_t fiber) const {
-  for (const auto& [name, task] : tasks_) {
-    const auto cells = registers_.find(name);
-    if (cells == registers_.end() || task->phase() == TaskPhase::kGone ||
-        task->raw()->thread->id != fiber || cells->second->done) {
-      continue;
-    }
-    return cells->second->line;
-  }
-  return 0;
 }
 
 bool Machine::MayWait(uint32_t fiber) const {

@@ -45,8 +45,6 @@ class Machine {
   // and that the file does not name.
   std::string CommOf(uint32_t fiber) const;
   pid_t PidOf(uint32_t fiber) const;
-  // The line of the file on which the task of that fiber is; 0: none.
-  int LineOf(uint32_t fiber) const;
   // Whether the condition asks if this fiber waits for ever: then that is no
   // deadlock.
   bool MayWait(uint32_t fiber) const;
@@ -68,7 +66,7 @@ class Machine {
                     absl::string_view what) const;
   absl::Status CheckRunning(Place place);
   // Gives the task the code, and the cells for its registers.
-  Registers* Begin(Task& task, Code code, int registers);
+  int64_t* Begin(Task& task, Code code, int registers);
   void NameTask(const std::string& name, Task& task);
   // Deferred work of the kernel's own is done before anybody moves.
   void Settle();
@@ -93,7 +91,7 @@ class Machine {
   absl::btree_map<uint32_t, pid_t> pids_;
   std::vector<std::unique_ptr<Code>> codes_;
   Extent* cells_ = nullptr;  // of the programs' registers
-  absl::btree_map<std::string, Registers*> registers_;  // by task
+  absl::btree_map<std::string, int64_t*> registers_;  // by task
 };
 
 }  // namespace reapsim
