@@ -359,9 +359,10 @@ struct Constant {
   X(SIGABRT)                                                                   \
   X(SIGBUS)                                                                    \
   X(SIGFPE)                                                                    \
-  X(SIGKILL) X(SIGUSR1) X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(         \
-      SIGTERM) X(SIGCHLD) X(SIGCONT) X(SIGSTOP) X(SIGTSTP) X(PROT_NONE)        \
-      X(PROT_READ) X(PROT_WRITE) X(PROT_EXEC) X(MAP_PRIVATE) X(MAP_SHARED) X(  \
+  X(SIGKILL)                                                                   \
+  X(SIGUSR1) X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(SIGTERM) X(         \
+      SIGCHLD) X(SIGCONT) X(SIGSTOP) X(SIGTSTP) X(PROT_NONE) X(PROT_READ)      \
+      X(PROT_WRITE) X(PROT_EXEC) X(MAP_PRIVATE) X(MAP_SHARED) X(               \
           MAP_ANONYMOUS) X(MAP_FIXED) X(MAP_LOCKED) X(MAP_POPULATE)            \
           X(MAP_GROWSDOWN) X(MAP_NORESERVE) X(MADV_DONTNEED) X(MADV_FREE) X(   \
               MADV_PAGEOUT) X(MADV_COLD) X(MADV_MERGEABLE) X(MADV_HUGEPAGE)    \

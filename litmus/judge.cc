@@ -175,8 +175,26 @@ std::string Contradiction(const Judgement& made, const Promise& promise) {
                       FrequencyName(made.observation()));
 }
 
+std::string HowSurely(const Exploration& found, const ExploreOptions& options) {
+  if (found.failure.has_value()) return "the search stopped there";
+  if (!found.exhausted) return absl::StrCat("not proved: ", found.unexplored);
+  if (options.max_preemptions < 0) return "every schedule was tried";
+  return absl::StrCat(
+      "every schedule with at most ", options.max_preemptions,
+      options.max_preemptions == 1 ? " preemption" : " preemptions",
+      " was tried");
+}
+
+// A search that is to try everything, and could not.
+bool GaveUp(const Exploration& found, const ExploreOptions& options) {
+  const bool tries_all = options.strategy == Strategy::kAuto ||
+                         options.strategy == Strategy::kStateful;
+  return tries_all && !found.exhausted && !found.failure.has_value();
+}
+
 // Whether the promise is kept, and why so.
-void Decide(const Scenario& scenario, Judgement* made) {
+void Decide(const Scenario& scenario, const ExploreOptions& options,
+            Judgement* made) {
   const Promise* promise = made->tried.promise;
   const Exploration& found = made->found;
   const bool expected_verdict = AsksForVerdict(scenario.file.condition.prop);
@@ -187,28 +205,30 @@ void Decide(const Scenario& scenario, Judgement* made) {
         found.failure->verdict.what);
     return;
   }
-  const std::string surely = found.exhausted ? "every schedule was tried"
-                             : found.failure.has_value()
-                                 ? "the search stopped there"
-                                 : found.unexplored;
+  const std::string surely = HowSurely(found, options);
   made->kept = true;
+  made->proved = found.exhausted && options.max_preemptions < 0;
   made->why = surely;
   if (promise == nullptr) return;
   const bool seen = made->positive > 0;
   const Frequency observed = made->observation();
+  const bool gave_up = GaveUp(found, options);
   switch (promise->frequency) {
     case Frequency::kNever:
-      made->kept = !seen;
+      made->kept = !seen && !gave_up;
       break;
     case Frequency::kAlways:
-      made->kept = observed == Frequency::kAlways;
+      made->kept = observed == Frequency::kAlways && !gave_up;
       break;
     case Frequency::kSometimes:
       made->kept = observed == Frequency::kSometimes;
       break;
   }
   if (!made->kept) {
-    made->why = absl::StrCat(Contradiction(*made, *promise), "; ", surely);
+    made->why =
+        observed == promise->frequency
+            ? surely
+            : absl::StrCat(Contradiction(*made, *promise), "; ", surely);
     return;
   }
   if (!promise->breaks.empty() && expected_verdict && seen &&
@@ -343,7 +363,7 @@ absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
   made.tried = tried;
   made.found = Explore(world, options.explore);
   CollectEnds(scenario, &made);
-  Decide(scenario, &made);
+  Decide(scenario, options.explore, &made);
   made.witness = made.found.failure;
   const std::optional<bool> wanted = WantedWitness(scenario, made);
   const bool look = !made.kept || options.always_witness;

@@ -94,6 +94,7 @@ struct Judgement {
   std::vector<std::string> names;  // of fibers, as the file calls them
   std::string broken;              // the invariant: "S3"; empty: none is
   bool kept = false;               // the promise; true without one
+  bool proved = false;             // every schedule was tried
   std::string why;  // if not, why; else what was shown, and how surely
 
   Frequency observation() const;

@@ -187,6 +187,23 @@ TEST(JudgeTest, KeepsOrBreaksEachKindOfPromise) {
   EXPECT_FALSE(lost.witness_holds);
 }
 
+TEST(JudgeTest, ProvesNothingThatWasNotTried) {
+  const Scenario scenario = Promising("Result: Never");
+  const Case tried{{"v6.18", {}}, &scenario.file.promises.front()};
+  const auto bounded =
+      Judge(scenario, tried, {.explore = {.max_preemptions = 1}});
+  ASSERT_TRUE(bounded.ok()) << bounded.status();
+  EXPECT_TRUE(bounded->kept);
+  EXPECT_FALSE(bounded->proved);
+  EXPECT_EQ(bounded->why, "every schedule with at most 1 preemption was tried");
+  const auto given_up =
+      Judge(scenario, tried,
+            {.explore = {.strategy = Strategy::kStateful, .max_states = 3}});
+  ASSERT_TRUE(given_up.ok()) << given_up.status();
+  EXPECT_FALSE(given_up->kept);
+  EXPECT_THAT(given_up->why, HasSubstr("not proved: "));
+}
+
 TEST(JudgeTest, RefusesAnInitialStateThatCantBeReached) {
   const Scenario scenario = Read(
       "REAP t\n(* Result: Never *)\n{ process p;\n  p: kill(4711, 0); }\n"

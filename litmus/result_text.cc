@@ -44,7 +44,8 @@ bool ConditionHolds(const Condition& condition, const Judgement& made) {
   return false;
 }
 
-std::string SearchLine(const Exploration& found) {
+std::string SearchLine(const Judgement& made) {
+  const Exploration& found = made.found;
   std::string text = absl::StrCat(
       "Executions ", Grouped(static_cast<int64_t>(found.executions)));
   if (found.states > 0) {
@@ -53,7 +54,7 @@ std::string SearchLine(const Exploration& found) {
   }
   absl::StrAppend(&text, ", steps ",
                   Grouped(static_cast<int64_t>(found.transitions)),
-                  found.exhausted ? ": all there are" : "");
+                  made.proved ? ": all there are" : "");
   return text;
 }
 
@@ -194,13 +195,13 @@ std::string ResultBlock(const Scenario& scenario, const Judgement& made) {
       absl::StrCat("Test ", scenario.file.name, " ", KindWord(condition.kind),
                    "\nStates ", made.ends.size(), "\n");
   for (const EndState& end : made.ends) absl::StrAppend(&text, end.text, "\n");
-  absl::StrAppend(
-      &text, ConditionHolds(condition, made) ? "Ok" : "No",
-      "\nWitnesses\nPositive: ", made.positive, " Negative: ", made.negative,
-      "\nCondition ", condition.ToString(), "\nObservation ",
-      scenario.file.name, " ", FrequencyName(made.observation()), " ",
-      made.positive, " ", made.negative, "\nKernel ",
-      made.tried.variant.ToString(), "\n", SearchLine(made.found), "\n");
+  absl::StrAppend(&text, ConditionHolds(condition, made) ? "Ok" : "No",
+                  "\nWitnesses\nPositive: ", made.positive,
+                  " Negative: ", made.negative, "\nCondition ",
+                  condition.ToString(), "\nObservation ", scenario.file.name,
+                  " ", FrequencyName(made.observation()), " ", made.positive,
+                  " ", made.negative, "\nKernel ",
+                  made.tried.variant.ToString(), "\n", SearchLine(made), "\n");
   const std::string promised =
       made.tried.promise == nullptr
           ? "Promised nothing"
