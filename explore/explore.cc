@@ -143,7 +143,11 @@ void Minimise(Session& session, const ExploreOptions& options, int from,
     }
     if (!found.exhausted) return;
   }
-  failure->fewest_preemptions = true;
+  // A search that counts preemptions sees no livelock: one with fewer of them
+  // may have been passed over.
+  failure->fewest_preemptions =
+      failure->verdict.kind != VerdictKind::kLivelock ||
+      failure->preemptions == 0;
 }
 
 // Whether some continuation of the first `count` choices does not fail. Unset:

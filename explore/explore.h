@@ -84,7 +84,9 @@ struct Failure {
   Verdict verdict;
   Schedule schedule;  // every choice, from the beginning
   int preemptions = 0;
-  // All schedules with fewer preemptions have been tried: none fails.
+  // All schedules with fewer preemptions have been tried: none fails. Livelocks
+  // are not found by their number of preemptions: of one, this is false unless
+  // it needs none.
   bool fewest_preemptions = false;
   // The first step after which every continuation fails, counted from 0; -1:
   // not established.

@@ -102,6 +102,7 @@ void CheckFailure(const Failure& failure, const Reference& reference) {
   EXPECT_EQ(failure.preemptions, run.preemptions);
   if (failure.verdict.kind == VerdictKind::kLivelock) {
     EXPECT_FALSE(run.trouble.has_value());
+    EXPECT_EQ(failure.fewest_preemptions, failure.preemptions == 0);
     return;
   }
   ASSERT_TRUE(run.trouble.has_value());
