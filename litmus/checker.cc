@@ -211,7 +211,9 @@ class Checker {
     absl::Status status;
     const Symbol* owner = FindTask(each.owner, each.owner_place, &status);
     if (owner == nullptr) return status;
-    if (owner->borrower || each.owner == "init") {
+    // A sharer of init's memory is what the OOM killer must not reap.
+    const bool of_init = each.owner == "init" && each.word != "sharer";
+    if (owner->borrower || of_init) {
       return Error(each.owner_place,
                    absl::StrCat(Quoted(each.owner), " can't have that"),
                    "a process of the file's");
@@ -524,12 +526,32 @@ class Checker {
         return TypeOfNumber(expr.parts[0], registers);
       case Expr::Kind::kAdd:
         REAPSIM_RETURN_IF_ERROR(TypeOf(expr.parts[0], registers, typed));
+        if (IsMinusAddress(expr.parts[1])) {
+          return TypeOfDistance(expr.parts[1].parts[0], registers, typed);
+        }
         return TypeOfNumber(expr.parts[1], registers);
       case Expr::Kind::kOr:
         REAPSIM_RETURN_IF_ERROR(TypeOfNumber(expr.parts[0], registers));
         return TypeOfNumber(expr.parts[1], registers);
     }
     return absl::OkStatus();
+  }
+
+  static bool IsMinusAddress(const Expr& expr) {
+    return expr.kind == Expr::Kind::kNegate &&
+           expr.parts[0].kind == Expr::Kind::kAddress;
+  }
+
+  // &a[0] + -&b[0]: how far apart two places are. `typed` is that of the first.
+  absl::Status TypeOfDistance(const Expr& from, const Symbols& registers,
+                              Typed* typed) {
+    if (typed->type != ValueType::kAddress) {
+      return Error(from.place, "here stands an address",
+                   "a number, or an address before the minus, too");
+    }
+    *typed = Typed{};
+    Typed other;
+    return TypeOf(from, registers, &other);
   }
 
   absl::Status TypeOfNumber(const Expr& expr, const Symbols& registers) {

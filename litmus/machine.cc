@@ -159,8 +159,10 @@ absl::Status Machine::MakeTask(const Declaration& each) {
       continue;
     }
     User user = kernel_->As(owner);
-    const SysResult pid = each.word == "thread" ? user.clone_thread()
-                                                : user.clone_vm(CLONE_PARENT);
+    // Nobody can be init's brother.
+    const uint64_t flags = each.owner == "init" ? 0 : CLONE_PARENT;
+    const SysResult pid =
+        each.word == "thread" ? user.clone_thread() : user.clone_vm(flags);
     REAPSIM_RETURN_IF_ERROR(Must(pid, place, "clone()"));
     NameTask(name, kernel_->TaskOf(static_cast<pid_t>(pid.kernel())));
     (void)kernel_->RunUntilBlocked(*tasks_[name]);

@@ -8,6 +8,7 @@ import unittest
 
 from tests import kernel_map
 from tests import limitations
+from tests.bugs import known_bugs
 
 ROOT = os.path.dirname(os.path.realpath("WORKSPACE"))
 
@@ -144,6 +145,16 @@ class ReferencesTest(unittest.TestCase):
             for link in LINK.findall(text):
                 path = os.path.join(ROOT, os.path.dirname(page), link)
                 self.assertTrue(os.path.exists(path), "%s: %s" % (page, link))
+
+    def test_known_bugs_tells_the_story_of_each_file(self):
+        page = read("docs/known-bugs.md")
+        bugs = os.path.join(ROOT, "tests", "bugs")
+        names = [name for name in os.listdir(bugs) if name.endswith(".reap")]
+        self.assertGreater(len(names), 12)
+        for name in names:
+            text = read("tests/bugs/" + name)
+            self.assertIn(known_bugs.story(text), page, name)
+            self.assertIn("REAP %s\n" % name[:-len(".reap")], text)
 
     def test_rooms_of_the_readme_are_those_of_the_tree(self):
         named = set(re.findall(r"^\| `([\w.]+)/` \|", read("README.md"), re.M))
