@@ -7,6 +7,7 @@
 
 #include "mm/memory.h"
 #include "mm/mmap.h"
+#include "mm/mmu_gather.h"
 #include "mm/page_alloc.h"
 #include "mm/swapfile.h"
 
@@ -109,6 +110,39 @@ void CheckFlushed(const vm_area_struct* vma, pfn_t pfn) {
       Invariant(!by_this || !entry.writable,
                 "S5: a dirty file page loses a mapping that a TLB can still "
                 "write through");
+    }
+  }
+}
+
+namespace {
+
+bool IsMapped(const MmState& state, const mm_struct* mm, uint64_t address) {
+  int level = 0;
+  const pte_t* entry = FindEntry(state, mm, address, &level);
+  return entry != nullptr && pte_present(*entry);
+}
+
+// Whether the flush to come takes the page in.
+bool Flushes(const mmu_gather& tlb, uint64_t address) {
+  if (!tlb.freed_tables && !tlb.cleared_entries) return false;
+  return tlb.fullmm || (address >= tlb.start && address < tlb.end);
+}
+
+}  // namespace
+
+void CheckWillBeFlushed(const mmu_gather& tlb) {
+  const MmState& state = mm_state();
+  for (int cpu = 0; cpu < state.options.cpus; ++cpu) {
+    if (state.tlb_filled[cpu] == 0) continue;
+    for (const TlbEntry& entry : state.tlb[cpu]) {
+      const uint64_t address = entry.vpn << PAGE_SHIFT;
+      if (entry.mm != tlb.mm || address < tlb.walked_start ||
+          address >= tlb.walked_end || Flushes(tlb, address)) {
+        continue;
+      }
+      Invariant(IsMapped(state, tlb.mm, address),
+                "S4: a gather ends while a TLB still translates what is no "
+                "longer mapped");
     }
   }
 }

@@ -15,6 +15,8 @@
 
 namespace reapsim {
 
+struct mmu_gather;  // mm/mmu_gather.h
+
 // ---- Reapers ---------------------------------------------------------------
 
 // One walk of __oom_reap_task_mm(), from its first step to its last.
@@ -55,6 +57,11 @@ void MayTearDown();
 
 // S5: a dirty file page is about to lose a mapping by this VMA.
 void CheckFlushed(const vm_area_struct* vma, pfn_t pfn);
+
+// S4: a gather is about to flush for the last time. What it has walked and no
+// entry maps any more must not stay in a TLB: others may have cleared entries
+// that it found empty, and not have flushed yet.
+void CheckWillBeFlushed(const mmu_gather& tlb);
 
 // Check::kS10: a reaper has taken all of the VMA's pages.
 void NoteReaped(vm_area_struct* vma);

@@ -767,6 +767,8 @@ void unmap_page_range(mmu_gather* tlb, vm_area_struct* vma, uint64_t start,
   SchedulePoint(Point::kZapVma, Access::kMark, NumberOf(vma));
   Charge(Cost::kVmaVisited, 1);
   if (details.reaping) CheckMayReap(vma);
+  if (start < tlb->walked_start) tlb->walked_start = start;
+  if (end > tlb->walked_end) tlb->walked_end = end;
   if ((vma->vm_flags & VM_HUGETLB) != 0) {
     __unmap_hugepage_range(tlb, vma, start, end);
     return;

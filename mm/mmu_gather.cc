@@ -127,6 +127,8 @@ void __tlb_gather_mmu(mmu_gather* tlb, mm_struct* mm, bool fullmm) {
   tlb->active = &tlb->local;
   tlb->tables = nullptr;
   tlb->table_count = 0;
+  tlb->walked_start = ~uint64_t{0};
+  tlb->walked_end = 0;
   __tlb_reset_range(tlb);
   atomic_inc(&mm->tlb_flush_pending);
 }
@@ -215,6 +217,7 @@ void tlb_finish_mmu(mmu_gather* tlb) {
     __tlb_reset_range(tlb);
     tlb->freed_tables = true;
   }
+  CheckWillBeFlushed(*tlb);
   tlb_flush_mmu(tlb);
   tlb_batch_list_free(tlb);
   atomic_dec_return(&tlb->mm->tlb_flush_pending);

@@ -58,6 +58,9 @@ struct mmu_gather {
   uint64_t __pages[MMU_GATHER_BUNDLE];
   ptdesc* tables = nullptr;  // page-table pages to free after the flush
   uint32_t table_count = 0;
+  // What has been walked, cleared or found empty; for S4 only.
+  uint64_t walked_start = ~uint64_t{0};
+  uint64_t walked_end = 0;
 };
 
 // Page-table pages that one batch of a gather can hold.

@@ -29,12 +29,10 @@ bool IsDumping(const task_struct& t) {
 }
 
 // Everything about one task and its mm.
-const char* BrokenByTask(const MmState& mm, Checks checks,
-                         const task_struct& t) {
+const char* BrokenByTask(Checks checks, const task_struct& t) {
   if (t.mm == nullptr) return nullptr;
-  if (!mm.mm_slab.IsLive(t.mm) || t.mm->mm_users == 0) {
-    return "S17: a task has an mm that has no users";
-  }
+  // Of a freed one, too: free memory is zero.
+  if (t.mm->mm_users == 0) return "S17: a task has an mm that has no users";
   if (t.mm->reapers == 0 || (t.flags & PF_KTHREAD) != 0) return nullptr;
   if (!IsDying(t)) {
     return "S8: a reaper is at work on the memory of a task that is not dying";
@@ -47,6 +45,7 @@ const char* BrokenByTask(const MmState& mm, Checks checks,
 
 // The flags that never go off again, of those seen before.
 const char* BrokenByFlags(uint64_t never_off, uint64_t flags, FlagsSeen* seen) {
+  if (seen->flags == flags) return nullptr;
   if ((seen->flags & ~flags & never_off) != 0) {
     return "S14: a flag that says what is over has been cleared";
   }
@@ -63,10 +62,8 @@ const char* BrokenByMm(MmState& state, mm_struct* mm) {
   return BrokenByFlags(kNeverOff, mm->flags, &state.mm_slab.HistoryOf(mm));
 }
 
-const char* BrokenBySignal(SchedState& sched, const MmState& mm,
-                           signal_struct* signal) {
-  if (signal->oom_mm != nullptr &&
-      (!mm.mm_slab.IsLive(signal->oom_mm) || signal->oom_mm->mm_count == 0)) {
+const char* BrokenBySignal(SchedState& sched, signal_struct* signal) {
+  if (signal->oom_mm != nullptr && signal->oom_mm->mm_count == 0) {
     return "S25: an OOM victim's mm is gone before the victim";
   }
   return BrokenByFlags(SIGNAL_GROUP_EXIT, signal->flags,
@@ -101,23 +98,32 @@ const char* BrokenByVma(const vm_area_struct* vma) {
 
 const char* BrokenInvariant(SchedState& sched, MmState& mm, OomState& oom) {
   const Checks checks = RootOf<EngineState>(&sched).checks;
-  const char* broken = nullptr;
-  const auto first = [&broken](const auto& ask) {
-    if (broken == nullptr) broken = ask();
+  // What `ask` says of the first object of a slab of which it says something.
+  const auto first = [](auto& slab, const auto& ask) -> const char* {
+    for (uint32_t i = 0; i < slab.high_water(); ++i) {
+      auto* object = slab.LiveAt(i);
+      if (object == nullptr) continue;
+      const char* broken = ask(object);
+      if (broken != nullptr) [[unlikely]]
+        return broken;
+    }
+    return nullptr;
   };
-  sched.task_slab.ForEach([&](const task_struct* t) {
-    first([&] { return BrokenByTask(mm, checks, *t); });
+  const char* broken = first(sched.task_slab, [&](const task_struct* t) {
+    return BrokenByTask(checks, *t);
   });
-  mm.mm_slab.ForEach(
-      [&](mm_struct* m) { first([&] { return BrokenByMm(mm, m); }); });
-  sched.signal_slab.ForEach([&](signal_struct* s) {
-    first([&] { return BrokenBySignal(sched, mm, s); });
-  });
-  first([&] { return BrokenByList(sched, oom); });
-  if (checks.Has(Check::kS10)) {
-    mm.vma_slab.ForEach([&](const vm_area_struct* vma) {
-      first([&] { return BrokenByVma(vma); });
+  if (broken == nullptr) {
+    broken = first(mm.mm_slab,
+                   [&](mm_struct* each) { return BrokenByMm(mm, each); });
+  }
+  if (broken == nullptr) {
+    broken = first(sched.signal_slab, [&](signal_struct* each) {
+      return BrokenBySignal(sched, each);
     });
+  }
+  if (broken == nullptr) broken = BrokenByList(sched, oom);
+  if (broken == nullptr && checks.Has(Check::kS10)) {
+    broken = first(mm.vma_slab, BrokenByVma);
   }
   return broken;
 }

@@ -456,7 +456,7 @@ TEST(Deeds, S29FiresIfTheCallTouchesSignals) {
          (void)do_send_sig_info(SIGKILL, SEND_SIG_PRIV, victim, PIDTYPE_TGID);
        }},
       {"wakes",
-       [](task_struct* victim) {
+       [](task_struct* victim) ABSL_NO_THREAD_SAFETY_ANALYSIS {
          spin_lock(&victim->sighand->siglock);
          signal_wake_up(victim, false);
        }},
