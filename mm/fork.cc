@@ -222,6 +222,7 @@ bool mmget_not_zero(mm_struct* mm) {
   SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(&mm->mm_users));
   if (mm->mm_users == 0) return false;
   mm->mm_users++;
+  Touch();
   NoteRef(kRefMmUsers, 1);
   return true;
 }

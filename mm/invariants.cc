@@ -22,11 +22,13 @@ ReapSection::ReapSection(mm_struct* mm) : mm_(mm) {
   history.reaping = true;
   history.walks++;
   mm->reapers++;
+  Touch();
 }
 
 ReapSection::~ReapSection() {
   MyHistory().reaping = false;
   mm_->reapers--;
+  Touch();
 }
 
 void CheckMayReap(const vm_area_struct* vma) {

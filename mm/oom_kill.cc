@@ -338,6 +338,7 @@ void wake_oom_reaper(timer_list* timer) {
   CheckNotQueued(state.oom_reaper_list, tsk);
   tsk->oom_reaper_list = state.oom_reaper_list;
   state.oom_reaper_list = tsk;
+  Touch();
   spin_unlock(&state.oom_reaper_lock);
   trace_oom("wake_reaper", "pid=%d", tsk->pid);
 }

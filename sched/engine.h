@@ -138,6 +138,9 @@ struct EngineHistory {
   uint64_t step;
   uint64_t trace_hash;
   uint64_t now_ns;  // the machine's clock
+  // Something that invariants of the state look at may have changed since they
+  // were last asked: see Touch().
+  bool touched;
 
   // Counts a passed point; `runner` is EngineState::runner.
   void Count(uint64_t runner, Point point, uint32_t object) {
@@ -375,6 +378,10 @@ inline void Invariant(bool cond, const char* what,
     Fail(VerdictKind::kInvariantBroken, what, source);
   }
 }
+
+// Said by whoever changes what the invariants of a state look at
+// (syscall/invariants.h): counts of users, flags, who has which mm.
+inline void Touch() { Here<EngineState>().history->touched = true; }
 
 // Charges `count` operations of a kind to the running task.
 inline void Charge(Cost kind, uint64_t count) {

@@ -31,6 +31,7 @@ void WriteSignalFlags(signal_struct* signal, uint32_t flags) {
   SchedulePoint(Point::kSignalFlagsWrite, Access::kWrite,
                 NumberOf(&signal->flags));
   signal->flags = flags;
+  Touch();
 }
 
 // include/linux/sched/signal.h:signal_set_stop_flags()
@@ -246,6 +247,7 @@ void retarget_shared_pending(task_struct* tsk, sigset64 which) {
 void SetExiting(task_struct* tsk) {
   SchedulePoint(Point::kTaskFlagsWrite, Access::kWrite, NumberOf(&tsk->flags));
   tsk->flags |= PF_EXITING;
+  Touch();
 }
 
 // Nobody can be looking for another thread to take a signal.

@@ -319,6 +319,7 @@ inline T READ_ONCE(const T& field, SourceLine source = SourceLine::Current())
 // Atomic counters: one visible step each.
 inline void atomic_inc(uint32_t* v, SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(v), source);
+  Touch();
   (*v)++;
 }
 // Returns the new value; going below zero is a verdict.
@@ -326,6 +327,7 @@ inline uint32_t atomic_dec_return(uint32_t* v,
                                   SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kRefDec, Access::kWrite, NumberOf(v), source);
   Invariant(*v > 0, "S6: a counter is decremented below zero", source);
+  Touch();
   return --*v;
 }
 inline uint32_t atomic_read(const uint32_t& v,
@@ -345,6 +347,7 @@ template <class Word>
 inline bool test_and_set_bit(unsigned bit, Word* word,
                              SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kFlagSet, Access::kWrite, NumberOf(word), source);
+  Touch();
   const bool was = (*word >> bit & 1) != 0;
   *word |= Word{1} << bit;
   return was;
@@ -362,6 +365,7 @@ inline void task_lock(task_struct* p, SourceLine source = SourceLine::Current())
 inline void task_unlock(task_struct* p,
                         SourceLine source = SourceLine::Current())
     ABSL_UNLOCK_FUNCTION(p->alloc_lock) {
+  Touch();  // p->mm may be another one
   spin_unlock(&p->alloc_lock, source);
 }
 

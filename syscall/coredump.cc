@@ -22,6 +22,7 @@ int zap_process(task_struct* start, int exit_code, uint32_t flags) {
   SchedulePoint(Point::kSignalFlagsWrite, Access::kWrite,
                 NumberOf(&signal->flags));
   signal->flags = flags;
+  Touch();
   signal->group_exit_code = exit_code;
   signal->group_stop_count = 0;
   int nr = 0;
@@ -151,6 +152,7 @@ void coredump_finish(bool core_dumped) {
   if (!d.coredump_sets_group_exit) {
     signal->group_exec_task = nullptr;
     signal->flags = SIGNAL_GROUP_EXIT;
+    Touch();
   }
   if (!d.coredump_kills_mm_sharers) {
     next = signal->core_state->dumper.next;

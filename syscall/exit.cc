@@ -247,6 +247,7 @@ void count_quick_thread(signal_struct* signal, int code) {
   signal->quick_threads--;
   if (signal->quick_threads == 0 && (signal->flags & SIGNAL_GROUP_EXIT) == 0) {
     signal->flags = SIGNAL_GROUP_EXIT;
+    Touch();
     signal->group_exit_code = code;
     signal->group_stop_count = 0;
   }
@@ -395,6 +396,7 @@ void do_group_exit(int exit_code) {
     } else {
       sig->group_exit_code = exit_code;
       sig->flags = SIGNAL_GROUP_EXIT;
+      Touch();
       zap_other_threads(self);
     }
     spin_unlock(siglock);
