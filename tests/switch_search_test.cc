@@ -67,13 +67,24 @@ void CallAgainstMadvise(Machine& m) {
   m.Lmkd(victim);
 }
 
+// The call on a process that is about to dump core, and nobody has killed.
+void CallAgainstDump(Machine& m) {
+  Task& victim = m.Victim();
+  Task& lmkd = m.k.Spawn("lmkd", {.bare = true});
+  const int fd =
+      static_cast<int>(int64_t{m.k.As(lmkd).pidfd_open(victim.pid(), 0)});
+  EXPECT_TRUE(m.k.As(lmkd).kill(victim.pid(), SIGSEGV).ok());
+  m.k.Begin(lmkd, [=](User user) { (void)user.process_mrelease(fd, 0); });
+}
+
 struct Case {
   const char* name;
   void (*play)(Machine&);
   const char* version;
   Switches switches;
   Checks checks;
-  const char* finds;  // how the verdict begins; "" : nothing
+  const char* finds;    // how the verdict begins; "" : nothing
+  int preemptions = 1;  // that are enough
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
@@ -86,8 +97,7 @@ TEST_P(SwitchSearchTest, FindsTheHarmAndNoOther) {
   c.play(m);
   KernelWorld world(&m.k);
   const bool harmless = c.finds[0] == '\0';
-  // One preemption is enough for all that is found.
-  const Exploration found = Explore(world, {.max_preemptions = 1});
+  const Exploration found = Explore(world, {.max_preemptions = c.preemptions});
   std::string what = found.failure ? found.failure->verdict.what : "";
   EXPECT_THAT(what, StartsWith(c.finds));
   EXPECT_EQ(what.empty(), harmless) << what;
@@ -99,9 +109,17 @@ TEST_P(SwitchSearchTest, FindsTheHarmAndNoOther) {
 INSTANTIATE_TEST_SUITE_P(
     , SwitchSearchTest,
     ::testing::Values(
+        // Not on any list: the victim test reads core_state, then the flag that
+        // a dump sets, too.
+        Case{"DumpBeginsInTheTest",
+             CallAgainstDump,
+             "v6.18",
+             {},
+             {Check::kS16},
+             "S16",
+             2},
         Case{"H10", CallAgainstDeath, "v5.15-rc1", {}, {}, "S"},
         Case{"H11", CallAgainstDeath, "v5.17-rc1", {}, {}, "S3"},
-        Case{"H11Fixed", CallAgainstDeath, "v5.17", {}, {}, ""},
         Case{"H12", CallAgainstDeath, "v5.15", {}, {Check::kS15}, "S15"},
         Case{"H12Fixed", CallAgainstDeath, "v6.18", {}, {Check::kS15}, ""},
         Case{"H12Switched",
