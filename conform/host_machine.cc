@@ -641,8 +641,11 @@ bool HostMachine::PollWait(HostTask& task, int* status) {
   if (task.tid() == 0 || task.reaped_) return false;
   if (waitpid(task.tid(), status, WNOHANG | __WALL) != task.tid()) return false;
   if (!WIFSTOPPED(*status)) {
-    task.reaped_ = true;
-    if (task.tid() == task.tgid()) task.process_->reaped = true;
+    // A tracer's wait leaves the zombie to its parent. Whoever that is may die
+    // and leave it to us: then it must be waited for once more.
+    const bool leader = task.tid() == task.tgid();
+    task.reaped_ = !leader || task.process_->Gone();
+    if (leader) task.process_->reaped = task.reaped_;
   }
   return true;
 }
