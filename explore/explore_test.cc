@@ -129,6 +129,28 @@ TEST(Explore, ReportsABrokenInvariantWithTheFewestPreemptions) {
   }
 }
 
+// A world that answers once after each change, as a kernel's does: most steps
+// change nothing that is looked at.
+class AnswersOnce : public LostUpdate {
+ public:
+  const char* BrokenInvariant() const override {
+    Cells* seen = const_cast<AnswersOnce*>(this)->cells();
+    if (seen->counter != 1 || seen->results[0] != 0) return nullptr;
+    seen->results[0] = 1;
+    return "T2: somebody has counted";
+  }
+};
+
+TEST(Explore, AsksForBrokenInvariantsOnceAfterEachStep) {
+  for (const Strategy strategy : kAll) {
+    AnswersOnce world;
+    const Exploration found =
+        Explore(world, {.strategy = strategy, .executions = 10});
+    EXPECT_THAT(found, FailsWith(VerdictKind::kInvariantBroken,
+                                 "T2: somebody has counted"));
+  }
+}
+
 class Abba : public TestWorld {
  public:
   Abba() {

@@ -112,8 +112,7 @@ void RandomExecutions::Execute(uint64_t seed) {
 }
 
 Fiber* RandomExecutions::Next(Fiber* running) {
-  if (world_->BrokenInvariant() != nullptr) [[unlikely]] {
-    (void)ReportBrokenInvariant(*world_, engine_);
+  if (ReportBrokenInvariant(*world_, engine_)) [[unlikely]] {
     return nullptr;
   }
   if (schedule_.size() >= options_.max_steps) [[unlikely]] {

@@ -41,8 +41,8 @@ class World {
   // without work, a task in user mode. Others that do are a deadlock.
   virtual bool MayIdle(const Fiber& /*fiber*/) const { return false; }
 
-  // Asked after each step: null, or what is broken, a literal that opens with
-  // the invariant's number ("S17: ...").
+  // Asked once after each step, and may answer once: null, or what is broken, a
+  // literal that opens with the invariant's number ("S17: ...").
   virtual const char* BrokenInvariant() const { return nullptr; }
   // Asked when nobody can go on and nobody must: adds what should not be, a
   // leaked reference for instance.
