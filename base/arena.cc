@@ -71,6 +71,9 @@ Arena::Arena() : slot_(ClaimSlot()) {
 }
 
 Arena::~Arena() {
+  // The sanitizer would remember what was poisoned here, and the next world of
+  // this slot begins without dead objects.
+  Unpoison();
   REAP_CHECK(munmap(header_, kSlotSize) == 0, "arena: munmap");
   g_slots_taken.fetch_and(~(1u << slot_));
 }
@@ -159,10 +162,16 @@ const char* Arena::CopyIn(Part part, const char* from) {
 
 void Arena::AllowCopies() {
   header_->may_be_copied = true;
+  Unpoison();
+}
+
+void Arena::Unpoison() {
 #ifdef REAPSIM_ASAN
   for (int i = 0; i < header_->extent_count; ++i) {
     const Extent& extent = header_->extents[i];
-    __asan_unpoison_memory_region(extent.base, extent.used);
+    // Whole pages: copies are made in blocks, and the last bytes of a size that
+    // is no multiple of 8 would be out of bounds.
+    __asan_unpoison_memory_region(extent.base, RoundUp(extent.used));
   }
 #endif
 }
