@@ -107,21 +107,59 @@ Exploration Bounded(Session& session, const ExploreOptions& options,
                     {.max_preemptions = bound, .phase = "bounded"});
 }
 
+// ---- One execution ---------------------------------------------------------
+
+// Makes the choices that choose(last, enabled) returns, until that is
+// kNoChoice, nobody can go on, or the world stops. All but the deviations that
+// were asked for and the outcome.
+template <class Choose>
+Replayed Play(Session& session, uint64_t max_steps, const Choose& choose) {
+  Stepper& stepper = session.stepper();
+  Engine& engine = stepper.engine();
+  session.Rewind();
+  const size_t before = engine.trace().size();
+  engine.KeepTrace();
+  Replayed played;
+  std::vector<Choice> enabled;
+  Choice last = kNoChoice;
+  while (!engine.stopped() && played.schedule.size() < max_steps) {
+    stepper.Enabled(&enabled);
+    if (enabled.empty()) break;
+    const Choice choice = choose(last, enabled);
+    if (choice == kNoChoice) break;
+    const auto step = static_cast<uint32_t>(played.schedule.size());
+    if (choice != PlainChoice(last, enabled)) {
+      played.deviations.push_back({step, choice});
+    }
+    if (IsPreemption(last, choice, enabled)) played.preemptions++;
+    played.schedule.push_back(choice);
+    if (!IsEvent(choice)) last = choice;
+    (void)stepper.Step(choice);
+  }
+  engine.KeepTrace(false);
+  played.trace.assign(engine.trace().begin() + static_cast<ptrdiff_t>(before),
+                      engine.trace().end());
+  played.trace_hash = engine.trace_hash();
+  return played;
+}
+
 // ---- Making the most of a failure ------------------------------------------
 
-int CountPreemptions(Session& session, const Schedule& schedule) {
-  int preemptions = 0;
-  Choice last = kNoChoice;
-  session.Rewind();
-  std::vector<Choice> enabled;
-  for (const Choice choice : schedule) {
-    session.stepper().Enabled(&enabled);
-    if (IsPreemption(last, choice, enabled)) preemptions++;
-    if (!session.stepper().Step(choice)) break;
-    if (!IsEvent(choice)) last = choice;
-  }
-  (void)session.stepper().engine().TakeVerdict();
-  return preemptions;
+// All that one more execution of the failure's schedule tells.
+void Retrace(Session& session, Failure* failure) {
+  const Schedule schedule = failure->schedule;
+  size_t next = 0;
+  Replayed played = Play(
+      session, schedule.size(),
+      [&](Choice, const std::vector<Choice>&) { return schedule[next++]; });
+  failure->preemptions = played.preemptions;
+  failure->deviations = std::move(played.deviations);
+  failure->trace = std::move(played.trace);
+  failure->trace_hash = played.trace_hash;
+  failure->names = NamesOf(session.stepper().world(), failure->trace);
+  // A deadlock is found where a search judges ends, a livelock by the search.
+  Engine& engine = session.stepper().engine();
+  if (engine.stopped()) failure->verdict = engine.TakeVerdict();
 }
 
 // Looks for a failure of any kind with fewer preemptions, from `from` on.
@@ -137,7 +175,7 @@ void Minimise(Session& session, const ExploreOptions& options, int from,
     Exploration found = Bounded(session, quick, bound);
     if (found.failure) {
       *failure = *std::move(found.failure);
-      failure->preemptions = bound;
+      Retrace(session, failure);
       failure->fewest_preemptions = true;
       return;
     }
@@ -191,51 +229,10 @@ int64_t PointOfNoReturn(Session& session, const ExploreOptions& options,
   return static_cast<int64_t>(bad) - 1;
 }
 
-std::vector<Deviation> DeviationsOf(Session& session,
-                                    const Schedule& schedule) {
-  std::vector<Deviation> deviations;
-  std::vector<Choice> enabled;
-  Choice last = kNoChoice;
-  session.Rewind();
-  for (size_t i = 0; i < schedule.size(); ++i) {
-    session.stepper().Enabled(&enabled);
-    if (schedule[i] != PlainChoice(last, enabled)) {
-      deviations.push_back({static_cast<uint32_t>(i), schedule[i]});
-    }
-    if (!session.stepper().Step(schedule[i])) break;
-    if (!IsEvent(schedule[i])) last = schedule[i];
-  }
-  (void)session.stepper().engine().TakeVerdict();
-  return deviations;
-}
-
-void KeepTraceOf(Session& session, Failure* failure) {
-  Engine& engine = session.stepper().engine();
-  session.Rewind();
-  const size_t before = engine.trace().size();
-  engine.KeepTrace();
-  for (const Choice choice : failure->schedule) {
-    if (!session.stepper().Step(choice)) break;
-  }
-  engine.KeepTrace(false);
-  failure->trace.assign(engine.trace().begin() + static_cast<ptrdiff_t>(before),
-                        engine.trace().end());
-  failure->trace_hash = engine.trace_hash();
-  const uint32_t fibers = engine.state()->fibers.high_water();
-  for (uint32_t id = 0; id < fibers; ++id) {
-    failure->names.push_back(
-        session.stepper().world().NameOf(static_cast<Choice>(id)));
-  }
-  // A deadlock is found where a search judges ends, a livelock by the search.
-  if (engine.stopped()) failure->verdict = engine.TakeVerdict();
-}
-
 void Complete(Session& session, const ExploreOptions& options, int fewest_known,
               Failure* failure) {
-  failure->preemptions = CountPreemptions(session, failure->schedule);
+  Retrace(session, failure);
   Minimise(session, options, fewest_known, failure);
-  failure->deviations = DeviationsOf(session, failure->schedule);
-  KeepTraceOf(session, failure);
   if (failure->verdict.kind != VerdictKind::kLivelock) {
     failure->point_of_no_return =
         PointOfNoReturn(session, options, failure->schedule);
@@ -264,21 +261,33 @@ Exploration Auto(Session& session, const ExploreOptions& options,
 
 }  // namespace
 
+std::string OutcomeOf(const Verdict& verdict) {
+  return absl::StrCat("!", VerdictName(verdict.kind), ": ", verdict.what);
+}
+
+bool IsVerdict(const std::string& outcome) {
+  return !outcome.empty() && outcome.front() == '!';
+}
+
+std::vector<std::string> NamesOf(const World& world,
+                                 const std::vector<TraceEntry>& trace) {
+  uint32_t count = 0;
+  for (const TraceEntry& entry : trace) {
+    count = std::max(count, entry.fiber + 1);
+  }
+  std::vector<std::string> names;
+  for (uint32_t fiber = 0; fiber < count; ++fiber) {
+    names.push_back(world.NameOf(static_cast<Choice>(fiber)));
+  }
+  return names;
+}
+
 Exploration Explore(World& world, const ExploreOptions& options) {
   REAP_CHECK(options.shard_count >= 1 && options.shard_index >= 0 &&
                  options.shard_index < options.shard_count,
              "explore: shard");
   Exploration found;
   int fewest_known = 0;
-  if (options.strategy == Strategy::kRandom ||
-      options.strategy == Strategy::kPct) {
-    Snapshot start;
-    world.engine().arena()->AllowCopies();
-    world.engine().Take(&start);
-    Stepper(&world).Settle();
-    found = RandomExecutions(&world, options).Run();
-    world.engine().Restore(start);
-  }
   Session session(&world);
   switch (options.strategy) {
     case Strategy::kAuto:
@@ -297,6 +306,8 @@ Exploration Explore(World& world, const ExploreOptions& options) {
       break;
     case Strategy::kRandom:
     case Strategy::kPct:
+      found = RandomExecutions(&world, options).Run();
+      session.stepper().TakeOver();
       break;
   }
   if (found.failure) {
@@ -308,48 +319,38 @@ Exploration Explore(World& world, const ExploreOptions& options) {
 Replayed Replay(World& world, const std::vector<Deviation>& deviations,
                 uint64_t max_steps) {
   Session session(&world);
-  Stepper& stepper = session.stepper();
-  Engine& engine = stepper.engine();
-  const size_t before = engine.trace().size();
-  engine.KeepTrace();
-  Replayed replayed;
-  std::vector<Choice> enabled;
-  Choice last = kNoChoice;
+  Engine& engine = session.stepper().engine();
   auto next = deviations.begin();
-  for (stepper.Enabled(&enabled);
-       !enabled.empty() && replayed.schedule.size() < max_steps;
-       stepper.Enabled(&enabled)) {
-    Choice choice = PlainChoice(last, enabled);
-    if (next != deviations.end() && next->step == replayed.schedule.size()) {
-      choice = next->choice;
-      ++next;
-      if (!std::binary_search(enabled.begin(), enabled.end(), choice)) {
-        replayed.mismatch = absl::StrCat(
-            "at step ", replayed.schedule.size(), " ", world.NameOf(choice),
-            " can't go on, as the schedule wants it to");
-        break;
-      }
+  size_t step = 0;
+  std::string mismatch;
+  const auto choose = [&](Choice last, const std::vector<Choice>& enabled) {
+    const size_t at = step++;
+    if (next == deviations.end() || next->step != at) {
+      return PlainChoice(last, enabled);
     }
-    if (IsPreemption(last, choice, enabled)) replayed.preemptions++;
-    replayed.schedule.push_back(choice);
-    if (!IsEvent(choice)) last = choice;
-    if (!stepper.Step(choice)) break;
+    const Choice choice = next++->choice;
+    if (std::binary_search(enabled.begin(), enabled.end(), choice)) {
+      return choice;
+    }
+    mismatch = absl::StrCat("at step ", at, " ", world.NameOf(choice),
+                            " can't go on, as the schedule wants it to");
+    return kNoChoice;
+  };
+  Replayed replayed = Play(session, max_steps, choose);
+  if (mismatch.empty() && !engine.stopped()) {
+    std::vector<Choice> enabled;
+    session.stepper().Enabled(&enabled);
+    if (next != deviations.end()) {
+      mismatch = absl::StrCat("the execution ends before step ", next->step,
+                              " of the schedule");
+    } else if (enabled.empty()) {
+      (void)JudgeEnd(world);
+    }
   }
-  if (replayed.mismatch.empty() && next != deviations.end() &&
-      !engine.stopped()) {
-    replayed.mismatch = absl::StrCat("the execution ends before step ",
-                                     next->step, " of the schedule");
-  }
-  if (replayed.mismatch.empty() && !engine.stopped() && enabled.empty()) {
-    (void)stepper.JudgeEnd();
-  }
-  engine.KeepTrace(false);
   if (!engine.stopped()) replayed.outcome = world.Outcome();
-  replayed.trace.assign(engine.trace().begin() + static_cast<ptrdiff_t>(before),
-                        engine.trace().end());
-  replayed.trace_hash = engine.trace_hash();
   replayed.verdict = engine.TakeVerdict();
   replayed.deviations = deviations;
+  replayed.mismatch = std::move(mismatch);
   return replayed;
 }
 

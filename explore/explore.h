@@ -97,6 +97,10 @@ struct Failure {
   std::vector<std::string> names;  // of the fibers, by number, as it ended
 };
 
+// How a verdict stands among the outcomes, and whether an outcome is one.
+std::string OutcomeOf(const Verdict& verdict);
+bool IsVerdict(const std::string& outcome);
+
 struct Exploration {
   // All that the strategy covers was covered.
   bool exhausted = false;
@@ -106,10 +110,14 @@ struct Exploration {
   uint64_t transitions = 0;  // steps made
   uint64_t deepest = 0;      // steps of the longest execution
   // Outcome -> how many end states (kStateful) or executions had it. A verdict
-  // is an outcome: "!use after free".
+  // is an outcome, too: OutcomeOf().
   absl::btree_map<std::string, uint64_t> outcomes;
   std::optional<Failure> failure;
 };
+
+// What the fibers of a trace are called, by number.
+std::vector<std::string> NamesOf(const World& world,
+                                 const std::vector<TraceEntry>& trace);
 
 // Leaves the world as it was. The world must be at rest, without a verdict.
 Exploration Explore(World& world, const ExploreOptions& options = {});

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "explore/waits.h"
 
 namespace reapsim {
 namespace {
@@ -98,17 +97,7 @@ void RandomExecutions::Execute(uint64_t seed) {
   found_.transitions += schedule_.size();
   found_.deepest = std::max<uint64_t>(found_.deepest, schedule_.size());
   longest_ = std::max<uint64_t>(longest_, schedule_.size());
-  if (engine_.stopped()) return;
-  const std::string deadlock = DescribeDeadlock(*world_);
-  if (!deadlock.empty()) {
-    engine_.Report(VerdictKind::kDeadlock, deadlock);
-    return;
-  }
-  std::vector<std::string> problems;
-  world_->AtEnd(&problems);
-  if (!engine_.stopped() && !problems.empty()) {
-    engine_.Report(VerdictKind::kLeak, problems.front());
-  }
+  if (!engine_.stopped()) (void)JudgeEnd(*world_);
 }
 
 Fiber* RandomExecutions::Next(Fiber* running) {
@@ -197,10 +186,7 @@ Choice RandomExecutions::PickByPriority() {
 
 void RandomExecutions::NoteFailure() {
   const Verdict verdict = engine_.TakeVerdict();
-  if (options_.collect_outcomes) {
-    found_.outcomes[absl::StrCat("!", VerdictName(verdict.kind), ": ",
-                                 verdict.what)]++;
-  }
+  if (options_.collect_outcomes) found_.outcomes[OutcomeOf(verdict)]++;
   if (found_.failure) return;
   found_.failure = Failure{.verdict = verdict, .schedule = schedule_};
 }

@@ -102,7 +102,7 @@ bool DepthFirstSearch::IsWorthSearching(Node* node, Choice via, Choice last,
   if (node->enabled.empty()) {
     found_.deepest =
         std::max<uint64_t>(found_.deepest, prefix_.size() + depth_);
-    if (stepper_->JudgeEnd()) {
+    if (JudgeEnd(stepper_->world())) {
       NoteEnd();
     } else {
       NoteFailure(via);
@@ -227,10 +227,7 @@ void DepthFirstSearch::NoteFailure(Choice via) {
   found_.executions++;
   Engine& engine = stepper_->engine();
   const Verdict verdict = engine.TakeVerdict();
-  if (options_.collect_outcomes) {
-    found_.outcomes[absl::StrCat("!", VerdictName(verdict.kind), ": ",
-                                 verdict.what)]++;
-  }
+  if (options_.collect_outcomes) found_.outcomes[OutcomeOf(verdict)]++;
   if (found_.failure && !options_.stop_at_failure) return;
   Failure failure{.verdict = verdict, .schedule = prefix_};
   for (size_t i = 1; i < depth_; ++i) {

@@ -25,7 +25,7 @@ bool ReportBrokenInvariant(const World& world, Engine& engine) {
 
 Stepper::Stepper(World* world) : world_(world), engine_(world->engine()) {
   engine_.arena()->AllowCopies();
-  engine_.SetChooser(this);
+  TakeOver();
 }
 
 Stepper::~Stepper() { engine_.SetChooser(nullptr); }
@@ -73,17 +73,18 @@ bool Stepper::Step(Choice choice) {
   return !ReportBrokenInvariant(*world_, engine_);
 }
 
-bool Stepper::JudgeEnd() {
-  const std::string deadlock = DescribeDeadlock(*world_);
+bool JudgeEnd(World& world) {
+  Engine& engine = world.engine();
+  const std::string deadlock = DescribeDeadlock(world);
   if (!deadlock.empty()) {
-    engine_.Report(VerdictKind::kDeadlock, deadlock);
+    engine.Report(VerdictKind::kDeadlock, deadlock);
     return false;
   }
   std::vector<std::string> problems;
-  world_->AtEnd(&problems);
-  if (engine_.stopped()) return false;
+  world.AtEnd(&problems);
+  if (engine.stopped()) return false;
   if (problems.empty()) return true;
-  engine_.Report(VerdictKind::kLeak, problems.front());
+  engine.Report(VerdictKind::kLeak, problems.front());
   return false;
 }
 

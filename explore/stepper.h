@@ -17,6 +17,8 @@ class Stepper : private Chooser {
  public:
   // Puts the world, which is at rest, into explored mode for its own lifetime.
   explicit Stepper(World* world);
+  // Takes the world back from another chooser.
+  void TakeOver() { engine_.SetChooser(this); }
   ~Stepper() override;
   Stepper(const Stepper&) = delete;
   Stepper& operator=(const Stepper&) = delete;
@@ -30,10 +32,6 @@ class Stepper : private Chooser {
   void Enabled(std::vector<Choice>* out) const;
   // Makes one of them happen. False if the world has stopped at a verdict.
   bool Step(Choice choice);
-  // Nobody can go on: reports a deadlock, or what the world says should not be
-  // so in the end. False if there is such a verdict.
-  bool JudgeEnd();
-
   World& world() const { return *world_; }
   Engine& engine() const { return engine_; }
 
@@ -46,6 +44,10 @@ class Stepper : private Chooser {
 
 // True iff a broken invariant of the world has been reported.
 bool ReportBrokenInvariant(const World& world, Engine& engine);
+
+// Nobody can go on: reports a deadlock, or what the world says should not be so
+// in the end. False if there is such a verdict.
+bool JudgeEnd(World& world);
 
 }  // namespace reapsim
 

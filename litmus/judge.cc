@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/container/btree_set.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -22,8 +21,6 @@
 namespace reapsim {
 namespace {
 
-// An outcome of a search that is a verdict; see Exploration::outcomes.
-constexpr char kVerdictMark = '!';
 // How AtEnd() says that the search has found what it looked for.
 constexpr absl::string_view kFound = "the condition's proposition ";
 
@@ -157,7 +154,7 @@ void AddEnd(const Scenario& scenario, const std::string& text,
 // All ends that the search has seen.
 void CollectEnds(const Scenario& scenario, Judgement* made) {
   for (const auto& [outcome, count] : made->found.outcomes) {
-    if (absl::StartsWith(outcome, std::string(1, kVerdictMark))) continue;
+    if (IsVerdict(outcome)) continue;
     AddEnd(scenario, outcome, ParseOutcome(scenario, outcome), count, made);
   }
   if (!made->found.failure.has_value()) return;
@@ -339,19 +336,6 @@ Frequency Judgement::observation() const {
   // A search that stopped at a verdict has not seen what else there is.
   return negative == 0 && !found.failure.has_value() ? Frequency::kAlways
                                                      : Frequency::kSometimes;
-}
-
-std::vector<std::string> NamesOf(const World& world,
-                                 const std::vector<TraceEntry>& trace) {
-  uint32_t count = 0;
-  for (const TraceEntry& entry : trace) {
-    count = std::max(count, entry.fiber + 1);
-  }
-  std::vector<std::string> names;
-  for (uint32_t fiber = 0; fiber < count; ++fiber) {
-    names.push_back(world.NameOf(static_cast<Choice>(fiber)));
-  }
-  return names;
 }
 
 absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,

@@ -104,10 +104,6 @@ struct Judgement {
 absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
                                 const JudgeOptions& options);
 
-// How people call the fibers of a world up to the last in the trace, by number.
-std::vector<std::string> NamesOf(const World& world,
-                                 const std::vector<TraceEntry>& trace);
-
 // The machine of a variant, with the checks that the file needs.
 absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
                                                    const Variant& variant);
