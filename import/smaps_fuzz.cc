@@ -14,11 +14,10 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "base/check.h"
+#include "base/fuzz_checks.h"
 #include "import/import_mm.h"
 #include "import/placement.h"
 #include "import/smaps.h"
@@ -63,24 +62,6 @@ void CheckFile(const SmapsFile& file) {
   REAP_CHECK_LE(Totals(file).rss, kImportAddressEnd / 1024, "fuzz: totals");
 }
 
-// "fuzz:LINE:COLUMN: ...; expected ..."
-void CheckError(const absl::Status& status) {
-  REAP_CHECK(absl::IsInvalidArgument(status), "fuzz: code");
-  absl::string_view message = status.message();
-  REAP_CHECK(absl::StrContains(message, "; expected "), "fuzz: no advice");
-  REAP_CHECK(absl::StartsWith(message, "fuzz:"), "fuzz: no file");
-  message.remove_prefix(5);
-  for (int number = 0; number < 2; ++number) {
-    const size_t digits = message.find_first_not_of("0123456789");
-    REAP_CHECK(digits > 0 && message[0] != '0', "fuzz: no place");
-    REAP_CHECK(message[digits] == ':', "fuzz: no colon");
-    message.remove_prefix(digits + 1);
-  }
-  for (unsigned char c : message) {
-    REAP_CHECK(c >= 0x20 && c < 0x7f, "fuzz: unprintable");
-  }
-}
-
 // Every page that the text counts has a place in the mapping.
 void CheckPlanned(const SmapsVma& text, const ImportPlan::Vma& vma) {
   uint64_t pages = 0;
@@ -103,7 +84,7 @@ void CheckPlan(const SmapsFile& file) {
   const absl::StatusOr<ImportPlan> plan =
       ImportPlan::Make(file, {.file_name = "fuzz"});
   if (!plan.ok()) {
-    CheckError(plan.status());
+    CheckPlacedError(plan.status());
     return;
   }
   REAP_CHECK_EQ(plan->vmas().size(), file.vmas.size(), "fuzz: mappings");
@@ -122,7 +103,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     reapsim::CheckFile(*file);
     reapsim::CheckPlan(*file);
   } else {
-    reapsim::CheckError(file.status());
+    reapsim::CheckPlacedError(file.status());
   }
   return 0;
 }

@@ -14,32 +14,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "base/check.h"
+#include "base/fuzz_checks.h"
 #include "litmus/checker.h"
 #include "litmus/code.h"
 
 namespace reapsim {
 namespace {
-
-// "fuzz:LINE:COLUMN: ...; expected ..."
-void CheckError(const absl::Status& status) {
-  REAP_CHECK(absl::IsInvalidArgument(status), "fuzz: code");
-  absl::string_view message = status.message();
-  REAP_CHECK(absl::StrContains(message, "; expected "), "fuzz: no advice");
-  REAP_CHECK(absl::StartsWith(message, "fuzz:"), "fuzz: no file");
-  message.remove_prefix(5);
-  for (int number = 0; number < 2; ++number) {
-    const size_t digits = message.find_first_not_of("0123456789");
-    REAP_CHECK(digits > 0 && message[0] != '0', "fuzz: no place");
-    REAP_CHECK(message[digits] == ':', "fuzz: no colon");
-    message.remove_prefix(digits + 1);
-  }
-  for (const unsigned char c : message) {
-    REAP_CHECK(c >= 0x20 && c < 0x7f, "fuzz: unprintable");
-  }
-}
 
 // What was accepted can be turned into code.
 void CheckScenario(const Scenario& scenario) {
@@ -53,7 +35,7 @@ void CheckScenario(const Scenario& scenario) {
     Compiler compiler(file.file_name, values, scenario.registers[i]);
     for (const Statement& each : file.programs[i].statements) {
       if (const absl::Status added = compiler.Add(each); !added.ok()) {
-        CheckError(added);
+        CheckPlacedError(added);
         return;
       }
     }
@@ -79,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (scenario.ok()) {
     reapsim::CheckScenario(*scenario);
   } else {
-    reapsim::CheckError(scenario.status());
+    reapsim::CheckPlacedError(scenario.status());
   }
   return 0;
 }
