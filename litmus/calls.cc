@@ -350,39 +350,73 @@ struct Constant {
   int64_t value;
 };
 
-// X(name): a constant of the C library or of the model, under its own name.
-#define REAPSIM_CONSTANTS(X)                                                   \
-  X(SIGHUP)                                                                    \
-  X(SIGINT)                                                                    \
-  X(SIGQUIT)                                                                   \
-  X(SIGILL)                                                                    \
-  X(SIGABRT)                                                                   \
-  X(SIGBUS)                                                                    \
-  X(SIGFPE)                                                                    \
-  X(SIGKILL)                                                                   \
-  X(SIGUSR1) X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(SIGTERM) X(         \
-      SIGCHLD) X(SIGCONT) X(SIGSTOP) X(SIGTSTP) X(PROT_NONE) X(PROT_READ)      \
-      X(PROT_WRITE) X(PROT_EXEC) X(MAP_PRIVATE) X(MAP_SHARED) X(               \
-          MAP_ANONYMOUS) X(MAP_FIXED) X(MAP_LOCKED) X(MAP_POPULATE)            \
-          X(MAP_GROWSDOWN) X(MAP_NORESERVE) X(MADV_DONTNEED) X(MADV_FREE) X(   \
-              MADV_PAGEOUT) X(MADV_COLD) X(MADV_MERGEABLE) X(MADV_HUGEPAGE)    \
-              X(MADV_NOHUGEPAGE) X(MADV_POPULATE_READ) X(MADV_POPULATE_WRITE)  \
-                  X(MADV_DONTFORK) X(MADV_WIPEONFORK) X(MCL_CURRENT)           \
-                      X(MCL_FUTURE) X(MCL_ONFAULT) X(CLONE_PARENT) X(CLONE_VM) \
-                          X(CLONE_FILES) X(CLONE_VFORK) X(WNOHANG)             \
-                              X(PIDFD_THREAD) X(PIDFD_NONBLOCK)                \
-                                  X(FUTEX_WAITERS) X(FUTEX_OWNER_DIED)         \
-                                      X(UFFDIO_REGISTER_MODE_MISSING)          \
-                                          X(UFFDIO_REGISTER_MODE_WP)           \
-                                              X(UFFD_FEATURE_WP_UNPOPULATED)   \
-                                                  X(UFFD_FEATURE_WP_ASYNC)     \
-                                                      X(PAGE_SIZE)
+template <class T>
+constexpr Constant Named(absl::string_view name, T value) {
+  return {name, static_cast<int64_t>(value)};
+}
 
+// A constant of the C library or of the model, under its own name.
+#define REAPSIM_SAME(name) Named(#name, name)
 constexpr Constant kConstants[] = {
-#define X(name) {#name, static_cast<int64_t>(name)},
-    REAPSIM_CONSTANTS(X)
-#undef X
-        {"MADV_DONTNEED_LOCKED", kMadvDontneedLocked},
+    REAPSIM_SAME(SIGHUP),
+    REAPSIM_SAME(SIGINT),
+    REAPSIM_SAME(SIGQUIT),
+    REAPSIM_SAME(SIGILL),
+    REAPSIM_SAME(SIGABRT),
+    REAPSIM_SAME(SIGBUS),
+    REAPSIM_SAME(SIGFPE),
+    REAPSIM_SAME(SIGKILL),
+    REAPSIM_SAME(SIGUSR1),
+    REAPSIM_SAME(SIGSEGV),
+    REAPSIM_SAME(SIGUSR2),
+    REAPSIM_SAME(SIGPIPE),
+    REAPSIM_SAME(SIGALRM),
+    REAPSIM_SAME(SIGTERM),
+    REAPSIM_SAME(SIGCHLD),
+    REAPSIM_SAME(SIGCONT),
+    REAPSIM_SAME(SIGSTOP),
+    REAPSIM_SAME(SIGTSTP),
+    REAPSIM_SAME(PROT_NONE),
+    REAPSIM_SAME(PROT_READ),
+    REAPSIM_SAME(PROT_WRITE),
+    REAPSIM_SAME(PROT_EXEC),
+    REAPSIM_SAME(MAP_PRIVATE),
+    REAPSIM_SAME(MAP_SHARED),
+    REAPSIM_SAME(MAP_ANONYMOUS),
+    REAPSIM_SAME(MAP_FIXED),
+    REAPSIM_SAME(MAP_LOCKED),
+    REAPSIM_SAME(MAP_POPULATE),
+    REAPSIM_SAME(MAP_GROWSDOWN),
+    REAPSIM_SAME(MAP_NORESERVE),
+    REAPSIM_SAME(MADV_DONTNEED),
+    REAPSIM_SAME(MADV_FREE),
+    REAPSIM_SAME(MADV_PAGEOUT),
+    REAPSIM_SAME(MADV_COLD),
+    REAPSIM_SAME(MADV_MERGEABLE),
+    REAPSIM_SAME(MADV_HUGEPAGE),
+    REAPSIM_SAME(MADV_NOHUGEPAGE),
+    REAPSIM_SAME(MADV_POPULATE_READ),
+    REAPSIM_SAME(MADV_POPULATE_WRITE),
+    REAPSIM_SAME(MADV_DONTFORK),
+    REAPSIM_SAME(MADV_WIPEONFORK),
+    REAPSIM_SAME(MCL_CURRENT),
+    REAPSIM_SAME(MCL_FUTURE),
+    REAPSIM_SAME(MCL_ONFAULT),
+    REAPSIM_SAME(CLONE_PARENT),
+    REAPSIM_SAME(CLONE_VM),
+    REAPSIM_SAME(CLONE_FILES),
+    REAPSIM_SAME(CLONE_VFORK),
+    REAPSIM_SAME(WNOHANG),
+    REAPSIM_SAME(PIDFD_THREAD),
+    REAPSIM_SAME(PIDFD_NONBLOCK),
+    REAPSIM_SAME(FUTEX_WAITERS),
+    REAPSIM_SAME(FUTEX_OWNER_DIED),
+    REAPSIM_SAME(UFFDIO_REGISTER_MODE_MISSING),
+    REAPSIM_SAME(UFFDIO_REGISTER_MODE_WP),
+    REAPSIM_SAME(UFFD_FEATURE_WP_UNPOPULATED),
+    REAPSIM_SAME(UFFD_FEATURE_WP_ASYNC),
+    REAPSIM_SAME(PAGE_SIZE),
+    {"MADV_DONTNEED_LOCKED", kMadvDontneedLocked},
     {"MADV_COLLAPSE", kMadvCollapse},
     {"MADV_GUARD_INSTALL", kMadvGuardInstall},
     {"MADV_GUARD_REMOVE", kMadvGuardRemove},
@@ -392,6 +426,7 @@ constexpr Constant kConstants[] = {
     {"SIG_HANDLER", static_cast<int64_t>(SigDisposition::kHandler)},
     {"NULL", 0},
 };
+#undef REAPSIM_SAME
 
 }  // namespace
 

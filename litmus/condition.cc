@@ -13,6 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "litmus/promise.h"
 
 namespace reapsim {
 namespace {
@@ -59,13 +60,17 @@ bool Compare(Prop::Compare compare, const Value& is, const Value& wanted) {
   return false;
 }
 
+// "use_after_free".
+std::string KindWord(VerdictKind kind) {
+  return absl::StrReplaceAll(VerdictName(kind), {{" ", "_"}, {"-", "_"}});
+}
+
 // A kind of verdict, or the number of an invariant.
 bool VerdictIs(const FinalState& state, absl::string_view word) {
   if (word == "none") return state.verdict == VerdictKind::kNone;
   if (state.verdict == VerdictKind::kNone) return false;
   return absl::StartsWith(state.what, absl::StrCat(word, ":")) ||
-         absl::StrReplaceAll(VerdictName(state.verdict),
-                             {{" ", "_"}, {"-", "_"}}) == word;
+         KindWord(state.verdict) == word;
 }
 
 bool AtomHolds(const Scenario& scenario, const Prop& atom,
@@ -116,12 +121,8 @@ FinalState ParseOutcome(const Scenario& scenario, absl::string_view outcome) {
 
 std::string VerdictWord(VerdictKind kind, absl::string_view what) {
   if (kind == VerdictKind::kNone) return "none";
-  const size_t colon = what.find(": ");
-  if (colon != absl::string_view::npos && colon <= 3 && colon >= 2 &&
-      (what[0] == 'S' || what[0] == 'L')) {
-    return std::string(what.substr(0, colon));
-  }
-  return absl::StrReplaceAll(VerdictName(kind), {{" ", "_"}, {"-", "_"}});
+  const absl::string_view number = what.substr(0, what.find(": "));
+  return IsInvariant(number) ? std::string(number) : KindWord(kind);
 }
 
 bool Holds(const Scenario& scenario, const FinalState& state) {

@@ -26,7 +26,7 @@ constexpr absl::string_view kFound = "the condition's proposition ";
 
 // Every version at which something changes that decides what the call does,
 // from the first that has it to the last.
-std::vector<std::string> Epochs() {
+std::vector<std::string> VersionsThatDiffer() {
   absl::btree_set<KernelVersion> versions;
   const KernelVersion first = *ParseKernelVersion("v5.15-rc1");
   versions.insert(first);
@@ -58,7 +58,7 @@ bool SameSwitches(std::vector<std::string> a, std::vector<std::string> b) {
 class CaseMaker {
  public:
   CaseMaker(const Scenario& scenario, const std::vector<std::string>& with)
-      : scenario_(scenario), with_(with), epochs_(Epochs()) {}
+      : scenario_(scenario), with_(with), versions_(VersionsThatDiffer()) {}
 
   std::vector<Case> ForVersions(const std::vector<std::string>& versions) {
     for (const std::string& version : versions) {
@@ -82,18 +82,18 @@ class CaseMaker {
       std::vector<Promise::Range> ranges = promise.versions;
       if (ranges.empty()) ranges.emplace_back();
       for (const Promise::Range& range : ranges) {
-        Add(range.first.empty() ? epochs_.front() : range.first, promise);
-        Add(range.last.empty() ? epochs_.back() : range.last, promise);
+        Add(range.first.empty() ? versions_.front() : range.first, promise);
+        Add(range.last.empty() ? versions_.back() : range.last, promise);
       }
     }
     return std::move(cases_);
   }
 
-  // All epochs that a promise speaks of, and its own ends.
+  // All such versions that a promise speaks of, and its own ends.
   std::vector<Case> ForAll() {
     std::vector<Case> ends = ForEnds();
     cases_.clear();
-    for (const std::string& version : epochs_) {
+    for (const std::string& version : versions_) {
       for (const Promise& promise : scenario_.file.promises) {
         if (Covers(promise, version)) Add(version, promise);
       }
@@ -123,7 +123,7 @@ class CaseMaker {
 
   const Scenario& scenario_;
   const std::vector<std::string>& with_;
-  std::vector<std::string> epochs_;
+  std::vector<std::string> versions_;
   std::vector<Case> cases_;
 };
 

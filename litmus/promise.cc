@@ -44,16 +44,6 @@ std::vector<Word> WordsOf(absl::string_view text, Place place) {
   return words;
 }
 
-// "S17", "L4".
-bool IsInvariant(absl::string_view text) {
-  if (text.size() < 2 || text.size() > 3) return false;
-  if (text[0] != 'S' && text[0] != 'L') return false;
-  for (const char c : text.substr(1)) {
-    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return false;
-  }
-  return true;
-}
-
 class PromiseReader {
  public:
   PromiseReader(absl::string_view file_name, const CommentLine& line)
@@ -176,6 +166,15 @@ absl::StatusOr<std::vector<Promise>> ReadPromises(
                    "a comment (* Result: Never *), or Sometimes, or Always");
   }
   return promises;
+}
+
+bool IsInvariant(absl::string_view text) {
+  if (text.size() < 2 || text.size() > 3) return false;
+  if (text[0] != 'S' && text[0] != 'L') return false;
+  for (const char c : text.substr(1)) {
+    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return false;
+  }
+  return true;
 }
 
 bool Covers(const Promise& promise, absl::string_view version) {

@@ -7,7 +7,7 @@
 //
 //   Result: Sometimes v5.15-rc1..v5.16 breaks S1
 //   Result: Never v5.17..
-//   Result: Sometimes v6.18 with no_oom_skip_recheck breaks S3
+//   Result: Sometimes v6.18 with no-recheck breaks S19
 #ifndef REAPSIM_LITMUS_PROMISE_H_
 #define REAPSIM_LITMUS_PROMISE_H_
 
@@ -24,6 +24,9 @@ namespace reapsim {
 absl::StatusOr<std::vector<Promise>> ReadPromises(
     const std::vector<CommentLine>& lines, absl::string_view file_name,
     Place name_place);
+
+// Whether a text is the number of an invariant: "S17", "L4".
+bool IsInvariant(absl::string_view text);
 
 // Whether the promise speaks of that version.
 bool Covers(const Promise& promise, absl::string_view version);
