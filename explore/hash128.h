@@ -1,9 +1,9 @@
 // Copyright 2026 The reapsim Authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// A 128-bit hash of bytes, by which a search knows a state again. Two states
-// with one hash would be taken for one: with n states that happens with a
-// probability of n^2 / 2^129, less than 10^-24 for ten million.
+// A 128-bit hash of blocks of bytes, by which a search knows a state again. Two
+// states with one hash would be taken for one: with n states that happens with
+// a probability of n^2 / 2^129, less than 10^-24 for ten million.
 //
 // The state contains live stacks, so its hash depends on the compiler: it
 // prunes, and is never printed or compared between programs.
@@ -34,32 +34,25 @@ inline uint64_t FoldedProduct(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+// How much HashBlock() reads.
+inline constexpr size_t kHashedBlock = 64;
+
 // Four lanes of 16 bytes each: the lanes don't wait for one another. The
 // constants are odd and otherwise arbitrary (digits of pi).
-inline Hash128 HashBytes(const char* data, size_t size) {
+inline Hash128 HashBlock(const char* block) {
   constexpr uint64_t kPi[8] = {0x243f6a8885a308d3, 0x13198a2e03707345,
                                0xa4093822299f31d1, 0x082efa98ec4e6c89,
                                0x452821e638d01377, 0xbe5466cf34e90c6d,
                                0xc0ac29b7c97c50dd, 0x3f84d5b5b5470917};
-  uint64_t lane[4] = {size ^ kPi[0], size ^ kPi[1], size ^ kPi[2],
-                      size ^ kPi[3]};
-  const auto mix = [&](const char* p, int i) {
+  uint64_t lane[4];
+  for (int i = 0; i < 4; ++i) {
     uint64_t a = 0;
     uint64_t b = 0;
-    std::memcpy(&a, p, 8);
-    std::memcpy(&b, p + 8, 8);
-    // The rotated lane keeps what the product might lose (a factor of zero).
-    lane[i] = FoldedProduct(a ^ lane[i], b ^ kPi[4 + i]) +
-              (lane[i] << 23 | lane[i] >> 41) + a;
-  };
-  while (size >= 64) {
-    for (int i = 0; i < 4; ++i) mix(data + 16 * i, i);
-    data += 64;
-    size -= 64;
+    std::memcpy(&a, block + 16 * i, 8);
+    std::memcpy(&b, block + 16 * i + 8, 8);
+    // `a` keeps what the product might lose (a factor of zero).
+    lane[i] = FoldedProduct(a ^ kPi[i], b ^ kPi[4 + i]) + a;
   }
-  char rest[64] = {};
-  std::memcpy(rest, data, size);
-  for (int i = 0; i < 4; ++i) mix(rest + 16 * i, i);
   return {FoldedProduct(lane[0] ^ kPi[4], lane[1] ^ kPi[5]) +
               FoldedProduct(lane[2] ^ kPi[6], lane[3] ^ kPi[7]),
           FoldedProduct(lane[0] ^ kPi[7], lane[2] ^ kPi[4]) +

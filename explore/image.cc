@@ -12,6 +12,7 @@ namespace reapsim {
 namespace {
 
 constexpr size_t kBlock = WorldImage::kBlock;
+static_assert(kBlock == kHashedBlock);
 
 size_t RoundUp(size_t bytes) { return (bytes + kBlock - 1) & ~(kBlock - 1); }
 
@@ -68,8 +69,8 @@ bool WorldImage::IsHashed(const char* block) const {
 void WorldImage::Hash(const char* block, const char* contents) {
   // Memory that was never used is zero, and does not count.
   if (IsZero(contents)) return;
-  const Hash128 hash = WithNumber(HashBytes(contents, kBlock),
-                                  static_cast<uint64_t>(block - slot_));
+  const Hash128 hash =
+      WithNumber(HashBlock(contents), static_cast<uint64_t>(block - slot_));
   hash_.low ^= hash.low;
   hash_.high ^= hash.high;
 }
