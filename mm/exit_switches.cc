@@ -126,10 +126,7 @@ void ExitMmapLessLocked(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const Lock to_free = LockToFree();
   const Lock to_unmap =
       hides && to_free == Lock::kWrite ? Lock::kRead : to_free;
-  if (d.has_mmf_oom_victim && test_bit(MMF_OOM_VICTIM, &mm->flags)) {
-    (void)__oom_reap_task_mm(mm);
-    HideMm(mm);
-  }
+  if (IsMarkedVictim(mm)) ReapOwnMm(mm);
   Take(mm, to_unmap);
   if (!d.reaps_mlocked) MunlockAll(mm);
   if (vma_first(mm) == nullptr) {

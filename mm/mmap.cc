@@ -322,11 +322,7 @@ int vm_munmap(uint64_t start, uint64_t length) {
 
 // ---- The end ---------------------------------------------------------------
 
-namespace {
-
-// Up to v6.0 the mm of an OOM victim is reaped once more, by its own exit and
-// without a lock, so that the reaper thread can leave it alone. No analysis:
-// that there is no lock is the point.
+// No analysis: that there is no lock is the point.
 void ReapOwnMm(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   (void)__oom_reap_task_mm(mm);
   HideMm(mm);
@@ -336,6 +332,8 @@ bool IsMarkedVictim(mm_struct* mm) {
   return differences().has_mmf_oom_victim &&
          test_bit(MMF_OOM_VICTIM, &mm->flags);
 }
+
+namespace {
 
 // mm/mmap.c:unlock_range() of all of mm, up to v5.17. No analysis: the
 // callers' locks differ.

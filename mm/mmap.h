@@ -111,6 +111,11 @@ int do_munlockall();
 // locks, and when MMF_OOM_SKIP is set, differs between versions: see
 // ExitMmapProtocol.
 void exit_mmap(mm_struct* mm);
+// Parts of it up to v6.0. Whether the mm is an OOM victim's; such a one is
+// reaped once more, by its own exit and without a lock, and hidden, so that the
+// reaper thread can leave it alone.
+bool IsMarkedVictim(mm_struct* mm);
+void ReapOwnMm(mm_struct* mm);
 
 // Sets the room up in a new world.
 MmState* InitMm(Arena* arena, const MmOptions& options);

@@ -154,9 +154,8 @@ void Engine::Take(Snapshot* to) const {
   state_->fibers.ForEach([&](const Fiber* fiber) {
     if (fiber->status == FiberStatus::kSuspended) stacks += StackInUse(*fiber);
   });
-  to->state_size_ = arena_->UsedBytes(Part::kState) + stacks;
-  to->size_ = to->state_size_ + arena_->UsedBytes(Part::kHistory);
-  if (to->bytes_.size() < to->size_) to->bytes_.resize(to->size_);
+  to->bytes_.resize(arena_->UsedBytes(Part::kState) + stacks +
+                    arena_->UsedBytes(Part::kHistory));
   char* p = arena_->CopyOut(Part::kState, to->bytes_.data());
   state_->fibers.ForEach([&](const Fiber* fiber) {
     if (fiber->status != FiberStatus::kSuspended) return;

@@ -187,19 +187,10 @@ class Chooser {
 
 // A copy of a world at rest: no fiber runs. Small worlds only.
 class Snapshot {
- public:
-  // What tells two states apart: the state part and the stacks in use.
-  const char* state() const { return bytes_.data(); }
-  size_t state_size() const { return state_size_; }
-  // With the history.
-  size_t size() const { return size_; }
-
  private:
   friend class Engine;
   std::vector<size_t> used_;
-  std::vector<char> bytes_;  // state, stacks, history; of it, size_ bytes
-  size_t state_size_ = 0;
-  size_t size_ = 0;
+  std::vector<char> bytes_;  // state, stacks, history
   size_t log_lines_ = 0;
   size_t trace_entries_ = 0;
 };
