@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ namespace {
 constexpr FlagSpec kReplayFlags[] = {{"trace", "FILE"}};
 constexpr FlagSpec kRunFlags[] = {{"kernel", "VERSION"},
                                   {"with", "SWITCH,..."},
+                                  {"seed", "S"},
                                   {"trace", "FILE"},
                                   {"ftrace", ""}};
 
@@ -67,20 +69,30 @@ struct Played {
   std::vector<std::string> names;
 };
 
-absl::StatusOr<Played> Play(const ScheduleName& schedule) {
-  absl::StatusOr<Scenario> scenario = LoadScenario(schedule.file);
-  if (!scenario.ok()) return scenario.status();
-  Played played{*std::move(scenario), schedule.variant, {}, {}};
-  auto machine = MachineOf(played.scenario, schedule.variant);
+// `play` makes an execution in the scenario's world.
+template <class PlayIn>
+absl::StatusOr<Played> Play(Scenario scenario, const Variant& variant,
+                            const PlayIn& play) {
+  Played played{std::move(scenario), variant, {}, {}};
+  const auto machine = MachineOf(played.scenario, variant);
   if (!machine.ok()) return machine.status();
   ScenarioWorld world(machine->get());
-  played.replayed = Replay(world, schedule.deviations);
-  if (!played.replayed.mismatch.empty()) {
+  played.replayed = play(world);
+  played.names = NamesOf(world, played.replayed.trace);
+  return played;
+}
+
+absl::StatusOr<Played> PlaySchedule(const ScheduleName& schedule) {
+  absl::StatusOr<Scenario> scenario = LoadScenario(schedule.file);
+  if (!scenario.ok()) return scenario.status();
+  absl::StatusOr<Played> played =
+      Play(*std::move(scenario), schedule.variant,
+           [&](World& world) { return Replay(world, schedule.deviations); });
+  if (played.ok() && !played->replayed.mismatch.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         schedule.file,
-        ": the schedule is of another world: ", played.replayed.mismatch));
+        ": the schedule is of another world: ", played->replayed.mismatch));
   }
-  played.names = NamesOf(world, played.replayed.trace);
   return played;
 }
 
@@ -111,6 +123,20 @@ std::string EndLine(const Verdict& verdict, const std::string& outcome) {
                  : absl::StrCat("End: ", outcome, "\n");
 }
 
+// An execution turn by turn, and the line of its numbers.
+CommandResult ShowPlayed(const Played& played, const Arguments& flags) {
+  const Replayed& replayed = played.replayed;
+  return Show(
+      absl::StrCat("Test ", played.scenario.file.name, "\nKernel ",
+                   played.variant.ToString(), "\n",
+                   ScheduleText(played.scenario, played.names, replayed.trace),
+                   EndLine(replayed.verdict, replayed.outcome), "Preemptions ",
+                   replayed.preemptions, ", steps ", replayed.schedule.size(),
+                   ", trace hash ",
+                   absl::StrFormat("%016x", replayed.trace_hash), "\n"),
+      static_cast<bool>(replayed.verdict), flags, played.names, replayed.trace);
+}
+
 // Each task runs as far as it gets, lowest number first; then time passes until
 // no timer is left that fires within five seconds.
 CommandResult RunPlainly(const Scenario& scenario, const Variant& variant,
@@ -138,6 +164,29 @@ CommandResult RunPlainly(const Scenario& scenario, const Variant& variant,
       static_cast<bool>(verdict), flags, NamesOf(world, trace), trace);
 }
 
+// The first execution that a random search of that seed makes.
+CommandResult RunAtRandom(Scenario scenario, const Variant& variant,
+                          const Arguments& flags) {
+  if (flags.Has("ftrace")) {
+    return CommandResult::Fails(
+        "--ftrace shows the run without --seed; expected one of the two");
+  }
+  constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
+  const absl::StatusOr<int64_t> seed = NumberOf(flags, "seed", 0, kLargest, 0);
+  if (!seed.ok()) return CommandResult::Fails(seed.status().message());
+  const absl::StatusOr<Played> played =
+      Play(std::move(scenario), variant, [&](World& world) {
+        return PlayAtRandom(world, static_cast<uint64_t>(*seed));
+      });
+  if (!played.ok()) return CommandResult::Fails(played.status().message());
+  CommandResult result = ShowPlayed(*played, flags);
+  if (result.exit_code == kExitUsage) return result;
+  absl::StrAppend(&result.out, "Replay: reapsim replay ",
+                  played->scenario.file.file_name, "@", variant.ToString(), "/",
+                  FormatDeviations(played->replayed.deviations), "\n");
+  return result;
+}
+
 }  // namespace
 
 CommandResult RunReplay(absl::Span<const std::string> args,
@@ -152,19 +201,9 @@ CommandResult RunReplay(absl::Span<const std::string> args,
   const absl::StatusOr<ScheduleName> schedule =
       ParseScheduleName(split->files.front());
   if (!schedule.ok()) return CommandResult::Fails(schedule.status().message());
-  const absl::StatusOr<Played> played = Play(*schedule);
+  const absl::StatusOr<Played> played = PlaySchedule(*schedule);
   if (!played.ok()) return CommandResult::Fails(played.status().message());
-  const Replayed& replayed = played->replayed;
-  return Show(
-      absl::StrCat(
-          "Test ", played->scenario.file.name, "\nKernel ",
-          played->variant.ToString(), "\n",
-          ScheduleText(played->scenario, played->names, replayed.trace),
-          EndLine(replayed.verdict, replayed.outcome), "Preemptions ",
-          replayed.preemptions, ", steps ", replayed.schedule.size(),
-          ", trace hash ", absl::StrFormat("%016x", replayed.trace_hash), "\n"),
-      static_cast<bool>(replayed.verdict), split->flags, played->names,
-      replayed.trace);
+  return ShowPlayed(*played, split->flags);
 }
 
 CommandResult RunScenario(absl::Span<const std::string> args,
@@ -181,9 +220,12 @@ CommandResult RunScenario(absl::Span<const std::string> args,
   }
   const absl::StatusOr<Variant> variant = ParseVariant(name);
   if (!variant.ok()) return CommandResult::Fails(variant.status().message());
-  const absl::StatusOr<Scenario> scenario = LoadScenario(split->files.front());
+  absl::StatusOr<Scenario> scenario = LoadScenario(split->files.front());
   if (!scenario.ok()) return CommandResult::Fails(scenario.status().message());
-  return RunPlainly(*scenario, *variant, split->flags);
+  if (!split->flags.Has("seed")) {
+    return RunPlainly(*scenario, *variant, split->flags);
+  }
+  return RunAtRandom(*std::move(scenario), *variant, split->flags);
 }
 
 }  // namespace reapsim

@@ -63,6 +63,7 @@ constexpr char kHelp[] =
       An execution that reapsim check found, once more.
   reapsim run FILE.reap [--kernel=VERSION] [--with=SWITCH,...]
       The scenario's tasks one after the other.
+        --seed=S            in an order by chance, always the same for one seed
         --trace=FILE        writes a Chrome trace, for Perfetto
         --ftrace            prints the oom:* trace events
   reapsim help, reapsim --version

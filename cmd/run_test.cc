@@ -437,6 +437,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{
             "ReplayChoicesThatAreNone", {"replay", "x.reap@v6.18/1-2"}, "1-2"},
         BadCase{"RunNothing", {"run"}, "run needs one file"},
+        BadCase{"RunSeedThatIsNone",
+                {"run", kScenario, "--seed=x"},
+                "--seed needs a number from 0 to "},
+        BadCase{"RunSeedWithoutLog",
+                {"run", kScenario, "--seed=1", "--ftrace"},
+                "--ftrace shows the run without --seed"},
         BadCase{"RunInto",
                 {"run", kScenario, "--trace=/nowhere/x"},
                 "/nowhere/x: "}),
@@ -494,6 +500,17 @@ TEST(ReplayTest, RefusesAScheduleOfAnotherWorld) {
       RunCommand({"replay", std::string(kScenario) + "@v6.18/0:77"});
   EXPECT_EQ(result.exit_code, kExitUsage);
   EXPECT_THAT(result.err, HasSubstr("the schedule is of another world: "));
+}
+
+TEST(RunScenarioTest, PlaysASeedWhichItsScheduleReplays) {
+  const CommandResult seeded =
+      RunCommand({"run", "litmus/examples/two-callers.reap", "--seed=1"});
+  EXPECT_EQ(seeded.exit_code, kExitOk) << seeded.err;
+  const size_t replay = seeded.out.find("Replay: reapsim replay ");
+  ASSERT_NE(replay, std::string::npos) << seeded.out;
+  std::string schedule = seeded.out.substr(replay + 23);
+  schedule.pop_back();  // the line's end
+  EXPECT_EQ(RunCommand({"replay", schedule}).out, seeded.out.substr(0, replay));
 }
 
 TEST(RunScenarioTest, WritesAChromeTrace) {

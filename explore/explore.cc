@@ -110,8 +110,7 @@ Exploration Bounded(Session& session, const ExploreOptions& options,
 // ---- One execution ---------------------------------------------------------
 
 // Makes the choices that choose(last, enabled) returns, until that is
-// kNoChoice, nobody can go on, or the world stops. All but the deviations that
-// were asked for and the outcome.
+// kNoChoice, nobody can go on, or the world stops. All but how it ends.
 template <class Choose>
 Replayed Play(Session& session, uint64_t max_steps, const Choose& choose) {
   Stepper& stepper = session.stepper();
@@ -143,15 +142,29 @@ Replayed Play(Session& session, uint64_t max_steps, const Choose& choose) {
   return played;
 }
 
+Replayed PlaySchedule(Session& session, const Schedule& schedule) {
+  size_t next = 0;
+  return Play(
+      session, schedule.size(),
+      [&](Choice, const std::vector<Choice>&) { return schedule[next++]; });
+}
+
+// How it ends: judged if nobody can go on.
+void NoteEnd(Session& session, Replayed* played) {
+  World& world = session.stepper().world();
+  Engine& engine = session.stepper().engine();
+  std::vector<Choice> enabled;
+  if (!engine.stopped()) session.stepper().Enabled(&enabled);
+  if (enabled.empty() && !engine.stopped()) (void)JudgeEnd(world);
+  if (!engine.stopped()) played->outcome = world.Outcome();
+  played->verdict = engine.TakeVerdict();
+}
+
 // ---- Making the most of a failure ------------------------------------------
 
 // All that one more execution of the failure's schedule tells.
 void Retrace(Session& session, Failure* failure) {
-  const Schedule schedule = failure->schedule;
-  size_t next = 0;
-  Replayed played = Play(
-      session, schedule.size(),
-      [&](Choice, const std::vector<Choice>&) { return schedule[next++]; });
+  Replayed played = PlaySchedule(session, failure->schedule);
   failure->preemptions = played.preemptions;
   failure->deviations = std::move(played.deviations);
   failure->trace = std::move(played.trace);
@@ -337,21 +350,37 @@ Replayed Replay(World& world, const std::vector<Deviation>& deviations,
     return kNoChoice;
   };
   Replayed replayed = Play(session, max_steps, choose);
-  if (mismatch.empty() && !engine.stopped()) {
-    std::vector<Choice> enabled;
-    session.stepper().Enabled(&enabled);
-    if (next != deviations.end()) {
-      mismatch = absl::StrCat("the execution ends before step ", next->step,
-                              " of the schedule");
-    } else if (enabled.empty()) {
-      (void)JudgeEnd(world);
-    }
+  const bool cut_short = next != deviations.end() && !engine.stopped();
+  if (mismatch.empty() && cut_short) {
+    mismatch = absl::StrCat("the execution ends before step ", next->step,
+                            " of the schedule");
   }
-  if (!engine.stopped()) replayed.outcome = world.Outcome();
-  replayed.verdict = engine.TakeVerdict();
+  NoteEnd(session, &replayed);
   replayed.deviations = deviations;
   replayed.mismatch = std::move(mismatch);
   return replayed;
+}
+
+Replayed PlayAtRandom(World& world, uint64_t seed, uint64_t max_steps) {
+  Session session(&world);
+  const ExploreOptions options{.strategy = Strategy::kRandom,
+                               .seed = seed,
+                               .executions = 1,
+                               .max_steps = max_steps,
+                               .collect_outcomes = false};
+  Schedule schedule;
+  Exploration found;
+  {
+    RandomExecutions executions(&world, options);
+    found = executions.Run();
+    schedule = executions.schedule();
+  }
+  session.stepper().TakeOver();
+  Replayed played = PlaySchedule(session, schedule);
+  NoteEnd(session, &played);
+  // That it was too long only the random search says.
+  if (found.failure && !played.verdict) played.verdict = found.failure->verdict;
+  return played;
 }
 
 }  // namespace reapsim

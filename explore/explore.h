@@ -122,7 +122,7 @@ std::vector<std::string> NamesOf(const World& world,
 // Leaves the world as it was. The world must be at rest, without a verdict.
 Exploration Explore(World& world, const ExploreOptions& options = {});
 
-// One execution by the plain choices but for those given, to its end.
+// One execution, to its end.
 struct Replayed {
   Schedule schedule;
   std::vector<Deviation> deviations;
@@ -134,8 +134,12 @@ struct Replayed {
   // The deviation that could not be taken, if any: the world is another one.
   std::string mismatch;
 };
+// The one by the plain choices but for those given.
 Replayed Replay(World& world, const std::vector<Deviation>& deviations,
                 uint64_t max_steps = 100'000);
+// The first that kRandom makes of that seed.
+Replayed PlayAtRandom(World& world, uint64_t seed,
+                      uint64_t max_steps = 100'000);
 
 }  // namespace reapsim
 

@@ -27,6 +27,8 @@ class RandomExecutions : private Chooser {
 
   // All executions of this shard, or up to the first failure.
   Exploration Run();
+  // Of the last execution.
+  const Schedule& schedule() const { return schedule_; }
 
  private:
   Fiber* Next(Fiber* running) override;
