@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,7 +18,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "cmd/scenario_input.h"
+#include "explore/estimate.h"
 #include "explore/explore.h"
+#include "explore/shard.h"
 #include "litmus/judge.h"
 #include "litmus/result_text.h"
 #include "report/json.h"
@@ -88,18 +93,37 @@ class Ticker {
 
  private:
   void Tell(const Progress& progress) {
-    const std::chrono::duration<double> past =
-        std::chrono::steady_clock::now() - begin_;
+    const auto now = std::chrono::steady_clock::now();
+    // A search has phases: each counts anew.
+    if (progress.transitions < estimated_at_) {
+      begin_ = now;
+      estimate_ = Estimate();
+    }
+    estimated_at_ = progress.transitions;
+    estimate_.Note(progress.transitions, progress.explored);
+    const std::chrono::duration<double> past = now - begin_;
     const double rate =
         static_cast<double>(progress.transitions) / std::max(past.count(), .01);
     environment_.progress(absl::StrFormat(
-        "%s: %s, %s states, depth %d, %.0f steps/s", what_, progress.phase,
-        Grouped(static_cast<int64_t>(progress.states)), progress.depth, rate));
+        "%s: %s, %s states, depth %d, %.0f steps/s%s", what_, progress.phase,
+        Grouped(static_cast<int64_t>(progress.states)), progress.depth, rate,
+        LeftAt(rate)));
+  }
+
+  // ", some 3 to 12 s left".
+  std::string LeftAt(double rate) const {
+    const std::optional<StepsLeft> left = estimate_.left();
+    if (!left.has_value()) return "";
+    return absl::StrFormat(", some %.0f to %.0f s left",
+                           std::floor(static_cast<double>(left->low) / rate),
+                           std::ceil(static_cast<double>(left->high) / rate));
   }
 
   const Environment& environment_;
   std::string what_;
   std::chrono::steady_clock::time_point begin_;
+  uint64_t estimated_at_ = 0;  // steps of this phase
+  Estimate estimate_;
 };
 
 Json JsonOf(const Scenario& scenario, const Judgement& made) {
@@ -138,19 +162,29 @@ struct Tried {
   Judgement judgement;
 };
 
-absl::StatusOr<std::vector<Tried>> CheckAll(
-    const std::vector<Scenario>& scenarios, const Arguments& flags,
-    const Environment& environment) {
+// What was tried, and of how many cases.
+struct AllTried {
+  Shard shard;
+  size_t cases = 0;  // of all shards
+  std::vector<Tried> tried;
+};
+
+absl::StatusOr<AllTried> CheckAll(const std::vector<Scenario>& scenarios,
+                                  const Arguments& flags,
+                                  const Environment& environment) {
   const absl::StatusOr<ExploreOptions> search = SearchOf(flags);
   if (!search.ok()) return search.status();
+  const absl::StatusOr<Shard> shard = TakeShardFromEnvironment();
+  if (!shard.ok()) return shard.status();
   const std::string kernel = flags.Value("kernel").value_or("");
   const std::vector<std::string> with = ListOf(flags, "with");
-  std::vector<Tried> all;
+  AllTried all{.shard = *shard};
   for (const Scenario& scenario : scenarios) {
     const absl::StatusOr<std::vector<Case>> cases =
         CasesOf(scenario, kernel, with);
     if (!cases.ok()) return cases.status();
     for (const Case& each : *cases) {
+      if (!all.shard.Has(all.cases++)) continue;
       JudgeOptions options{.explore = *search,
                            .always_witness = flags.Has("schedule")};
       Ticker ticker(environment, absl::StrCat(scenario.file.name, " ",
@@ -158,16 +192,16 @@ absl::StatusOr<std::vector<Tried>> CheckAll(
       ticker.Attach(&options.explore);
       absl::StatusOr<Judgement> made = Judge(scenario, each, options);
       if (!made.ok()) return made.status();
-      all.push_back({&scenario, *std::move(made)});
+      all.tried.push_back({&scenario, *std::move(made)});
     }
   }
   return all;
 }
 
-std::string TextOf(const std::vector<Tried>& all, bool with_schedules) {
+std::string TextOf(const AllTried& all, bool with_schedules) {
   std::string text;
   int64_t broken = 0;
-  for (const auto& [scenario, made] : all) {
+  for (const auto& [scenario, made] : all.tried) {
     absl::StrAppend(&text, ResultBlock(*scenario, made));
     if (with_schedules || !made.kept) {
       absl::StrAppend(&text, WitnessText(*scenario, made));
@@ -176,8 +210,13 @@ std::string TextOf(const std::vector<Tried>& all, bool with_schedules) {
     if (!made.kept) broken++;
   }
   absl::StrAppend(
-      &text, Grouped(static_cast<int64_t>(all.size())),
-      all.size() == 1 ? " case" : " cases", ", ",
+      &text, Grouped(static_cast<int64_t>(all.tried.size())),
+      all.tried.size() == 1 ? " case" : " cases",
+      all.shard.count == 1
+          ? ""
+          : absl::StrCat(" of ", all.cases, " (shard ", all.shard.index + 1,
+                         " of ", all.shard.count, ")"),
+      ", ",
       broken == 0 ? "every promise kept" : absl::StrCat(broken, " broken"),
       "\n");
   return text;
@@ -200,20 +239,20 @@ CommandResult RunCheck(absl::Span<const std::string> args,
     }
     scenarios.push_back(*std::move(scenario));
   }
-  const absl::StatusOr<std::vector<Tried>> all =
+  const absl::StatusOr<AllTried> all =
       CheckAll(scenarios, split->flags, environment);
   if (!all.ok()) return CommandResult::Fails(all.status().message());
   CommandResult result;
   if (split->flags.Has("json")) {
     Json array = Json::array();
-    for (const auto& [scenario, made] : *all) {
+    for (const auto& [scenario, made] : all->tried) {
       array.push_back(JsonOf(*scenario, made));
     }
     result.out = Dump(array);
   } else {
     result.out = TextOf(*all, split->flags.Has("schedule"));
   }
-  if (std::any_of(all->begin(), all->end(),
+  if (std::any_of(all->tried.begin(), all->tried.end(),
                   [](const Tried& each) { return !each.judgement.kept; })) {
     result.exit_code = kExitFinding;
   }

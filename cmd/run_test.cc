@@ -6,6 +6,7 @@
 #include "cmd/run.h"
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -474,6 +475,19 @@ TEST(CheckTest, TriesOnlyWhatThePromiseNames) {
                     HasSubstr("Kernel v6.18\n"), HasSubstr("2 cases")));
   EXPECT_THAT(RunCommand({"check", path, "--kernel=v6.1"}).out,
               HasSubstr("Promised nothing"));
+}
+
+TEST(CheckTest, SharesItsCasesOutAsBazelAsks) {
+  const std::string path = OtherPromise("Always v5.15-rc1, v6.18");
+  setenv("TEST_TOTAL_SHARDS", "2", 1);
+  setenv("TEST_SHARD_INDEX", "1", 1);
+  EXPECT_THAT(
+      RunCommand({"check", path}).out,
+      AllOf(Not(HasSubstr("Kernel v5.15-rc1\n")), HasSubstr("Kernel v6.18\n"),
+            HasSubstr("1 case of 2 (shard 2 of 2), every promise kept")));
+  setenv("TEST_TOTAL_SHARDS", "2", 1);
+  setenv("TEST_SHARD_INDEX", "2", 1);
+  EXPECT_EQ(RunCommand({"check", path}).exit_code, kExitUsage);
 }
 
 TEST(CheckTest, SaysWhatARandomSearchIsWorth) {

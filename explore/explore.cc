@@ -50,33 +50,47 @@ class Session {
 
 // ---- Shards ----------------------------------------------------------------
 
-// The prefixes of all schedules, cut where there are enough of them for every
-// shard to get several: breadth first, so that they are of similar length.
-std::vector<Schedule> Prefixes(Session& session, int shard_count) {
-  std::vector<Schedule> prefixes{{}};
-  if (shard_count == 1) return prefixes;
+// `begin` and one more choice.
+Beginning With(const Beginning& begin, Choice choice,
+               const std::vector<Choice>& enabled) {
+  Beginning longer = begin;
+  longer.schedule.push_back(choice);
+  if (IsPreemption(begin.last, choice, enabled)) longer.preemptions++;
+  if (!IsEvent(choice)) longer.last = choice;
+  return longer;
+}
+
+// The beginnings of all schedules that the limits allow, cut where there are
+// enough of them for every shard to get several: breadth first, so that they
+// are of similar length.
+std::vector<Beginning> Beginnings(Session& session, int shard_count,
+                                  const SearchLimits& limits) {
+  std::vector<Beginning> begins{{}};
+  if (shard_count == 1) return begins;
   const size_t enough = static_cast<size_t>(shard_count) * 16;
-  constexpr int kMaxLength = 64;
-  for (int length = 0; length < kMaxLength && prefixes.size() < enough;
+  constexpr size_t kMaxLength = 64;
+  for (size_t length = 0; length < kMaxLength && begins.size() < enough;
        ++length) {
-    std::vector<Schedule> longer;
-    for (const Schedule& prefix : prefixes) {
+    std::vector<Beginning> longer;
+    for (const Beginning& begin : begins) {
       std::vector<Choice> enabled;
-      if (prefix.size() == static_cast<size_t>(length) &&
-          session.Follow(prefix, prefix.size())) {
+      if (begin.schedule.size() == length &&
+          session.Follow(begin.schedule, length)) {
         session.stepper().Enabled(&enabled);
       }
       // Ends and verdicts stay as they are: their shard sees them.
-      if (enabled.empty()) longer.push_back(prefix);
+      if (enabled.empty()) longer.push_back(begin);
       for (const Choice choice : enabled) {
-        longer.push_back(prefix);
-        longer.back().push_back(choice);
+        Beginning next = With(begin, choice, enabled);
+        const bool within = limits.max_preemptions < 0 ||
+                            next.preemptions <= limits.max_preemptions;
+        if (within) longer.push_back(std::move(next));
       }
     }
     (void)session.stepper().engine().TakeVerdict();
-    prefixes = std::move(longer);
+    begins = std::move(longer);
   }
-  return prefixes;
+  return begins;
 }
 
 // ---- Depth-first searches --------------------------------------------------
@@ -84,16 +98,18 @@ std::vector<Schedule> Prefixes(Session& session, int shard_count) {
 Exploration DepthFirst(Session& session, const ExploreOptions& options,
                        const SearchLimits& limits) {
   DepthFirstSearch search(&session.stepper(), options, limits);
-  const std::vector<Schedule> prefixes = Prefixes(session, options.shard_count);
-  for (size_t i = 0; i < prefixes.size() && !search.stopped(); ++i) {
+  const std::vector<Beginning> begins =
+      Beginnings(session, options.shard_count, limits);
+  for (size_t i = 0; i < begins.size() && !search.stopped(); ++i) {
     if (i % static_cast<size_t>(options.shard_count) !=
         static_cast<size_t>(options.shard_index)) {
       continue;
     }
-    if (session.Follow(prefixes[i], prefixes[i].size())) {
-      search.Run(prefixes[i]);
+    const Schedule& schedule = begins[i].schedule;
+    if (session.Follow(schedule, schedule.size())) {
+      search.Run(begins[i]);
     } else {
-      search.NoteFailureOf(prefixes[i]);
+      search.NoteFailureOf(begins[i]);
     }
   }
   Exploration found = std::move(search.found());
@@ -324,6 +340,8 @@ Exploration Explore(World& world, const ExploreOptions& options) {
       break;
   }
   if (found.failure) {
+    // What needs fewer preemptions may lie in another shard.
+    if (options.shard_count != 1) fewest_known = 0;
     Complete(session, options, fewest_known, &*found.failure);
   }
   return found;

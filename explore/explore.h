@@ -55,6 +55,7 @@ struct Progress {
   uint64_t states = 0;
   uint64_t transitions = 0;
   uint64_t depth = 0;
+  double explored = 0;  // the share of the phase that is behind it; estimated
 };
 
 struct ExploreOptions {

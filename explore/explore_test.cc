@@ -6,6 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "explore/matchers.h"
 #include "sched/mutex.h"
 #include "sched/task.h"
@@ -277,6 +280,26 @@ TEST(Explore, CoversInItsShardsWhatItCoversAlone) {
         EXPECT_EQ(together[outcome], count) << outcome;
       }
     }
+  }
+}
+
+TEST(Explore, KeepsToTheBoundInItsShards) {
+  for (int bound = 0; bound < 3; ++bound) {
+    LostUpdate world;
+    ExploreOptions options{.strategy = Strategy::kStateful,
+                           .max_preemptions = bound,
+                           .stop_at_failure = false};
+    const Exploration alone = Explore(world, options);
+    std::set<std::string> together;
+    options.shard_count = 2;
+    for (options.shard_index = 0; options.shard_index < 2;
+         ++options.shard_index) {
+      const Exploration part = Explore(world, options);
+      for (const auto& [outcome, count] : part.outcomes) {
+        together.insert(outcome);
+      }
+    }
+    EXPECT_EQ(together.size(), alone.outcomes.size()) << bound;
   }
 }
 

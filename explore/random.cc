@@ -62,10 +62,13 @@ Exploration RandomExecutions::Run() {
     }
     if (options_.on_progress &&
         found_.executions % kExecutionsBetweenProgress == 0) {
-      options_.on_progress({.phase = by_priority_ ? "pct" : "random",
-                            .executions = found_.executions,
-                            .transitions = found_.transitions,
-                            .depth = found_.deepest});
+      options_.on_progress(
+          {.phase = by_priority_ ? "pct" : "random",
+           .executions = found_.executions,
+           .transitions = found_.transitions,
+           .depth = found_.deepest,
+           .explored = static_cast<double>(i + 1) /
+                       static_cast<double>(options_.executions)});
     }
   }
   found_.unexplored = "random executions cover what they happen to meet";

@@ -39,13 +39,11 @@ DepthFirstSearch::DepthFirstSearch(Stepper* stepper,
                                    const SearchLimits& limits)
     : stepper_(stepper), options_(options), limits_(limits) {}
 
-void DepthFirstSearch::Run(const Schedule& prefix) {
-  prefix_ = prefix;
+void DepthFirstSearch::Run(const Beginning& begin) {
+  prefix_ = begin.schedule;
   depth_ = 0;
   image_.emplace(&stepper_->engine());
-  const Choice last =
-      prefix.empty() || IsEvent(prefix.back()) ? kNoChoice : prefix.back();
-  if (!Enter(kNoChoice, last, 0)) return;
+  if (!Enter(kNoChoice, begin.last, begin.preemptions)) return;
   while (depth_ > 0 && !stopped_) {
     if (!TakeNextChoice()) Leave();
   }
@@ -209,8 +207,8 @@ void DepthFirstSearch::ReportLivelock(uint64_t ran) {
   stepper_->engine().Rewound();
 }
 
-void DepthFirstSearch::NoteFailureOf(const Schedule& prefix) {
-  prefix_ = prefix;
+void DepthFirstSearch::NoteFailureOf(const Beginning& begin) {
+  prefix_ = begin.schedule;
   depth_ = 0;
   NoteFailure(kNoChoice);
 }
@@ -254,7 +252,20 @@ void DepthFirstSearch::Tell() {
                         .executions = found_.executions,
                         .states = found_.states,
                         .transitions = found_.transitions,
-                        .depth = depth_});
+                        .depth = depth_,
+                        .explored = Explored()});
+}
+
+double DepthFirstSearch::Explored() const {
+  double explored = 0;
+  double share = 1;  // of the tree, below the node
+  for (size_t i = 0; i < depth_ && share > 0; ++i) {
+    const Node& node = path_[i];
+    share /= static_cast<double>(node.choices.size());
+    // The choice that was taken last is still being explored.
+    explored += share * static_cast<double>(node.next - 1);
+  }
+  return explored;
 }
 
 }  // namespace reapsim

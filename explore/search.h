@@ -28,18 +28,25 @@ struct SearchLimits {
   const char* phase = "";
 };
 
+// The choices by which a search's first state was reached.
+struct Beginning {
+  Schedule schedule;
+  Choice last = kNoChoice;  // the fiber that ran last
+  int preemptions = 0;
+};
+
 class DepthFirstSearch {
  public:
   DepthFirstSearch(Stepper* stepper, const ExploreOptions& options,
                    const SearchLimits& limits);
 
-  // Searches on from the state that the world is in, which `prefix` has led to.
+  // Searches on from the state that the world is in, which `begin` has led to.
   // The world is in any state on the way afterwards, without a verdict. May be
   // called again from another state: states seen before are not searched again.
-  void Run(const Schedule& prefix);
+  void Run(const Beginning& begin);
 
-  // `prefix` itself has led to the verdict at which the world stands.
-  void NoteFailureOf(const Schedule& prefix);
+  // `begin` itself has led to the verdict at which the world stands.
+  void NoteFailureOf(const Beginning& begin);
 
   // An end without a verdict was met.
   bool found_good_end() const { return good_end_; }
@@ -83,6 +90,8 @@ class DepthFirstSearch {
   void NoteFailure(Choice via);
   void GiveUp(std::string why);
   void Tell();
+  // The share of the tree below the beginning that is behind the search.
+  double Explored() const;
   Node& top() { return path_[depth_ - 1]; }
 
   Stepper* stepper_;
