@@ -66,7 +66,9 @@ std::ostream& operator<<(std::ostream& out, const Exploration& exploration) {
   if (!exploration.exhausted) {
     return out << "unexplored: " << exploration.unexplored;
   }
-  return out << "holds in every schedule (" << exploration.states << " states)";
+  out << "holds in every schedule (" << exploration.states << " states)";
+  if (!exploration.races.empty()) out << "; races: " << exploration.races;
+  return out;
 }
 
 }  // namespace reapsim

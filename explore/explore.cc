@@ -10,15 +10,22 @@
 #include "explore/random.h"
 #include "explore/search.h"
 #include "explore/stepper.h"
+#include "sched/race.h"
 
 namespace reapsim {
 namespace {
 
+constexpr absl::string_view kMergingMissesRaces =
+    "merging states can skip the only history in which two accesses race";
+
 // A world in explored mode that is put back as it was at the end.
 class Session {
  public:
-  explicit Session(World* world) : stepper_(world) {
+  explicit Session(World* world, Races races = Races::kIgnore)
+      : stepper_(world) {
+    if (races != Races::kIgnore) PrepareForRaces(stepper_.engine());
     stepper_.engine().Take(&before_);
+    if (races != Races::kIgnore) WatchRaces(stepper_.engine());
     stepper_.Settle();
     stepper_.engine().Take(&start_);
   }
@@ -205,16 +212,18 @@ void Minimise(Session& session, const ExploreOptions& options, int from,
     if (found.failure) {
       *failure = *std::move(found.failure);
       Retrace(session, failure);
-      failure->fewest_preemptions = true;
+      failure->fewest_preemptions =
+          bound == 0 || options.races == Races::kIgnore;
       return;
     }
     if (!found.exhausted) return;
   }
   // A search that counts preemptions sees no livelock: one with fewer of them
-  // may have been passed over.
+  // may have been passed over. So may a race, by a search that merges states.
   failure->fewest_preemptions =
-      failure->verdict.kind != VerdictKind::kLivelock ||
-      failure->preemptions == 0;
+      failure->preemptions == 0 ||
+      (failure->verdict.kind != VerdictKind::kLivelock &&
+       options.races == Races::kIgnore);
 }
 
 // Whether some continuation of the first `count` choices does not fail. Unset:
@@ -262,7 +271,9 @@ void Complete(Session& session, const ExploreOptions& options, int fewest_known,
               Failure* failure) {
   Retrace(session, failure);
   Minimise(session, options, fewest_known, failure);
-  if (failure->verdict.kind != VerdictKind::kLivelock) {
+  // Whether a race comes depends on more than the state from which one goes on.
+  if (failure->verdict.kind != VerdictKind::kLivelock &&
+      options.races == Races::kIgnore) {
     failure->point_of_no_return =
         PointOfNoReturn(session, options, failure->schedule);
   }
@@ -286,6 +297,52 @@ Exploration Auto(Session& session, const ExploreOptions& options,
   *fewest_known = bounds;
   if (bounded) return found;
   return DepthFirst(session, options, {.phase = "stateful"});
+}
+
+// ---- Data races ------------------------------------------------------------
+
+// Why no such search is made, or nothing.
+std::string RefusalOf(const ExploreOptions& options) {
+  if (options.races != Races::kProve) return "";
+  switch (options.strategy) {
+    case Strategy::kAuto:
+    case Strategy::kBruteForce:
+      return "";
+    case Strategy::kStateful:
+      return absl::StrCat(
+          "no search that merges states can promise that there "
+          "is no data race: ",
+          kMergingMissesRaces, "; brute force can");
+    case Strategy::kRandom:
+    case Strategy::kPct:
+      break;
+  }
+  return "random executions can't promise that there is no data race; brute "
+         "force can";
+}
+
+// What Exploration::races says.
+std::string SayOfRaces(const ExploreOptions& options, Strategy strategy,
+                       const Exploration& found, const char* missed) {
+  if (options.races == Races::kIgnore) return "";
+  if (found.data_races > 0) {
+    return absl::StrCat("met in ", found.data_races,
+                        found.data_races == 1 ? " execution" : " executions");
+  }
+  constexpr absl::string_view kNot = "not exhausted: ";
+  if (missed != nullptr) return absl::StrCat(kNot, missed);
+  if (!found.exhausted) return absl::StrCat(kNot, found.unexplored);
+  if (strategy != Strategy::kBruteForce) {
+    return absl::StrCat(kNot, kMergingMissesRaces);
+  }
+  std::string text =
+      absl::StrCat("none in ", found.executions, " executions, which are all");
+  if (options.max_preemptions >= 0) {
+    absl::StrAppend(&text, " with at most ", options.max_preemptions,
+                    " preemptions");
+  }
+  if (options.shard_count > 1) absl::StrAppend(&text, " of this shard");
+  return text;
 }
 
 }  // namespace
@@ -315,10 +372,19 @@ Exploration Explore(World& world, const ExploreOptions& options) {
   REAP_CHECK(options.shard_count >= 1 && options.shard_index >= 0 &&
                  options.shard_index < options.shard_count,
              "explore: shard");
+  const std::string refusal = RefusalOf(options);
+  if (!refusal.empty()) {
+    Exploration refused;
+    refused.unexplored = refusal;
+    refused.races = refusal;
+    return refused;
+  }
   Exploration found;
   int fewest_known = 0;
-  Session session(&world);
-  switch (options.strategy) {
+  const Strategy strategy =
+      options.races == Races::kProve ? Strategy::kBruteForce : options.strategy;
+  Session session(&world, options.races);
+  switch (strategy) {
     case Strategy::kAuto:
       found = Auto(session, options, &fewest_known);
       break;
@@ -339,6 +405,12 @@ Exploration Explore(World& world, const ExploreOptions& options) {
       session.stepper().TakeOver();
       break;
   }
+  const char* missed = world.engine().races_missed();
+  if (options.races == Races::kProve && missed != nullptr) {
+    found.exhausted = false;
+    found.unexplored = missed;
+  }
+  found.races = SayOfRaces(options, strategy, found, missed);
   if (found.failure) {
     // What needs fewer preemptions may lie in another shard.
     if (options.shard_count != 1) fewest_known = 0;
@@ -348,8 +420,8 @@ Exploration Explore(World& world, const ExploreOptions& options) {
 }
 
 Replayed Replay(World& world, const std::vector<Deviation>& deviations,
-                uint64_t max_steps) {
-  Session session(&world);
+                Races races, uint64_t max_steps) {
+  Session session(&world, races);
   Engine& engine = session.stepper().engine();
   auto next = deviations.begin();
   size_t step = 0;

@@ -48,6 +48,16 @@ namespace reapsim {
 
 enum class Strategy : uint8_t { kAuto, kStateful, kRandom, kPct, kBruteForce };
 
+// What a search does about unordered plain accesses (sched/race.h).
+enum class Races : uint8_t {
+  kIgnore,
+  kReport,  // one that is met is a verdict: kDataRace
+  // The same, and if none is met, there is none. Brute force alone can say so:
+  // merging states can skip the only history in which two accesses race. With
+  // kAuto it is what is done; a search by any other strategy is refused.
+  kProve,
+};
+
 // How far a search has come; for people who wait.
 struct Progress {
   const char* phase = "";
@@ -73,6 +83,7 @@ struct ExploreOptions {
   // True: one end without a verdict is all that is asked for.
   bool stop_at_success = false;
   bool collect_outcomes = true;
+  Races races = Races::kIgnore;
   // Of this many, which part of the random seeds or of the brute-force
   // schedules to do.
   int shard_index = 0;
@@ -87,7 +98,7 @@ struct Failure {
   int preemptions = 0;
   // All schedules with fewer preemptions have been tried: none fails. Livelocks
   // are not found by their number of preemptions: of one, this is false unless
-  // it needs none.
+  // it needs none; and so of any failure of a search that watches races.
   bool fewest_preemptions = false;
   // The first step after which every continuation fails, counted from 0; -1:
   // not established.
@@ -105,11 +116,15 @@ bool IsVerdict(const std::string& outcome);
 struct Exploration {
   // All that the strategy covers was covered.
   bool exhausted = false;
-  std::string unexplored;    // why not, if not
+  std::string unexplored;  // why not, if not
+  // What the search can say of data races: "not exhausted: ...", "none in 12
+  // executions, which are all". Empty if it was not asked.
+  std::string races;
   uint64_t executions = 0;   // ends reached
   uint64_t states = 0;       // distinct states (kStateful)
   uint64_t transitions = 0;  // steps made
   uint64_t deepest = 0;      // steps of the longest execution
+  uint64_t data_races = 0;   // executions that ended with one
   // Outcome -> how many end states (kStateful) or executions had it. A verdict
   // is an outcome, too: OutcomeOf().
   absl::btree_map<std::string, uint64_t> outcomes;
@@ -137,7 +152,7 @@ struct Replayed {
 };
 // The one by the plain choices but for those given.
 Replayed Replay(World& world, const std::vector<Deviation>& deviations,
-                uint64_t max_steps = 100'000);
+                Races races = Races::kIgnore, uint64_t max_steps = 100'000);
 // The first that kRandom makes of that seed.
 Replayed PlayAtRandom(World& world, uint64_t seed,
                       uint64_t max_steps = 100'000);

@@ -189,6 +189,7 @@ Choice RandomExecutions::PickByPriority() {
 
 void RandomExecutions::NoteFailure() {
   const Verdict verdict = engine_.TakeVerdict();
+  if (verdict.kind == VerdictKind::kDataRace) found_.data_races++;
   if (options_.collect_outcomes) found_.outcomes[OutcomeOf(verdict)]++;
   if (found_.failure) return;
   found_.failure = Failure{.verdict = verdict, .schedule = schedule_};

@@ -217,9 +217,155 @@ class Author {
   uint64_t visible_ = 0;
 };
 
+// Writes programs about plain memory and what orders it. No loops, no waits.
+class PlainAuthor {
+ public:
+  explicit PlainAuthor(uint64_t seed) : prng_(seed) {}
+
+  ToyProgram Write() {
+    ToyProgram program{
+        .words = {0, 0}, .locks = 1, .rw_locks = 1, .cells = kPlainCells};
+    // Most are careful, so that there are many without a race.
+    careless_ = prng_.OneIn(3);
+    const uint64_t tasks = prng_.Between(2, 3);
+    if (careless_ && tasks == 2 && prng_.OneIn(2)) {
+      AddForgottenOrder(&program);
+      return program;
+    }
+    for (uint64_t t = 0; t < tasks; ++t) {
+      task_.clear();
+      // Something visible first.
+      Add({.what = Do::kLoad, .object = 0});
+      const uint64_t pieces = tasks == 2 ? prng_.Between(1, 3) : 1;
+      for (uint64_t i = 0; i < pieces; ++i) AddPiece();
+      program.tasks.push_back(task_);
+    }
+    return program;
+  }
+
+ private:
+  static constexpr int kPlainCells = 2;
+
+  uint8_t Below(uint64_t bound) {
+    return static_cast<uint8_t>(prng_.Below(bound));
+  }
+  void Add(const Instruction& instruction) { task_.push_back(instruction); }
+
+  void AddPiece() {
+    switch (prng_.Below(careless_ ? 9 : 6)) {
+      case 0:
+        return AddBetween(Do::kLock, Do::kUnlock, /*writes=*/true);
+      case 1:
+        return AddBetween(Do::kDownWrite, Do::kUpWrite, /*writes=*/true);
+      case 2:
+        return AddBetween(Do::kDownRead, Do::kUpRead, careless_);
+      case 3:
+        return AddMessage();
+      case 4:
+        return AddReceipt();
+      case 5:
+        return AddTryLock();
+      case 6:
+        return AddCell(/*writes=*/true);
+      case 7:
+        return PassLock();
+      default:
+        // Separates accesses, and orders nothing.
+        return Add({.what = prng_.OneIn(2) ? Do::kLoad : Do::kStore,
+                    .object = Below(2),
+                    .value = 1});
+    }
+  }
+
+  // Orders, and leaves no trace.
+  void PassLock() {
+    Add({.what = Do::kLock});
+    Add({.what = Do::kUnlock});
+  }
+
+  // Whether there is a race is up to which task passes the lock first, of which
+  // the state that they come to knows nothing.
+  void AddForgottenOrder(ToyProgram* program) {
+    task_ = {{.what = Do::kLoad}};
+    AddCell(/*writes=*/true, 0);
+    PassLock();
+    Add({.what = Do::kStore, .object = 1, .value = 1});
+    if (prng_.OneIn(2)) AddPiece();
+    program->tasks.push_back(task_);
+    task_ = {{.what = Do::kLoad}};
+    PassLock();
+    Add({.what = Do::kLoad, .object = 1, .reg = 2});
+    Add({.what = Do::kJumpIf,
+         .reg = 2,
+         .compare = Compare::kEqual,
+         .value = 0,
+         .target = static_cast<uint16_t>(task_.size() + 2)});
+    AddCell(/*writes=*/true, 0);
+    program->tasks.push_back(task_);
+  }
+
+  // The careful have one cell for each way of ordering.
+  uint8_t CellFor(uint8_t way) { return careless_ ? Below(kPlainCells) : way; }
+  void AddCell(bool writes, uint8_t cell) {
+    Add({.what = writes && !prng_.OneIn(3) ? Do::kWriteCell : Do::kReadCell,
+         .object = cell,
+         .value = 1});
+  }
+  void AddCell(bool writes) { AddCell(writes, Below(kPlainCells)); }
+
+  void AddBetween(Do take, Do give, bool writes) {
+    Add({.what = take});
+    AddCell(writes, CellFor(take == Do::kLock ? 0 : 1));
+    Add({.what = give});
+  }
+
+  void AddMessage() {
+    static constexpr Do kKinds[] = {Do::kStoreRelease, Do::kStoreRelease,
+                                    Do::kAdd, Do::kStore};
+    AddCell(/*writes=*/true);
+    Add({.what = kKinds[prng_.Below(careless_ ? 4 : 3)],
+         .object = Below(2),
+         .reg = 1,
+         .value = 1});
+  }
+
+  // Reads only if the word says so.
+  void AddReceipt() {
+    static constexpr Do kKinds[] = {Do::kLoadAcquire, Do::kLoadAcquire,
+                                    Do::kExchange, Do::kLoad};
+    Add({.what = kKinds[prng_.Below(careless_ ? 4 : 3)],
+         .object = Below(2),
+         .reg = 2});
+    Add({.what = Do::kJumpIf,
+         .reg = 2,
+         .compare = Compare::kEqual,
+         .value = 0,
+         .target = static_cast<uint16_t>(task_.size() + 2)});
+    AddCell(careless_);
+  }
+
+  void AddTryLock() {
+    Add({.what = Do::kTryLock, .reg = 2});
+    Add({.what = Do::kJumpIf,
+         .reg = 2,
+         .compare = Compare::kEqual,
+         .value = 0,
+         .target = static_cast<uint16_t>(task_.size() + 3)});
+    AddCell(/*writes=*/true, CellFor(0));
+    Add({.what = Do::kUnlock});
+  }
+
+  Prng prng_;
+  bool careless_ = false;
+  std::vector<Instruction> task_;
+};
+
 }  // namespace
 
 ToyProgram RandomProgram(uint64_t seed) { return Author(seed).Write(); }
+ToyProgram RandomPlainProgram(uint64_t seed) {
+  return PlainAuthor(seed).Write();
+}
 
 bool HasLoop(const ToyProgram& program) {
   for (const std::vector<Instruction>& task : program.tasks) {

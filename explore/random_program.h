@@ -17,6 +17,11 @@ namespace reapsim {
 // are finitely many: nothing counts in a loop.
 ToyProgram RandomProgram(uint64_t seed);
 
+// Another kind: two or three tasks that read and write cells, most of them
+// ordered by locks or by release and acquire. No loops and no waits but for
+// locks.
+ToyProgram RandomPlainProgram(uint64_t seed);
+
 // Whether a run of it can take for ever: some instruction jumps backwards.
 bool HasLoop(const ToyProgram& program);
 

@@ -66,6 +66,16 @@ bool CanStep(const ToyProgram& program, const State& state, int task) {
   }
 }
 
+// What a task has done, for the question what orders what. Of a step that ends
+// in trouble the operation itself may be missing.
+struct Event {
+  int task;
+  size_t at;  // the instruction
+  Do what;    // kTryLock: one that took the lock
+  int object;
+};
+using Events = std::vector<Event>;
+
 Trouble NotHeld() { return {VerdictKind::kInvariantBroken, kToyNotHeld}; }
 
 std::optional<Trouble> DoLockOperation(State& state, int task,
@@ -110,9 +120,11 @@ std::optional<Trouble> DoVisible(State& state, int task, const Instruction& i) {
   int& reg = state.tasks[task].registers[i.reg];
   switch (i.what) {
     case Do::kLoad:
+    case Do::kLoadAcquire:
       reg = word;
       break;
     case Do::kStore:
+    case Do::kStoreRelease:
       word = i.value;
       break;
     case Do::kStoreReg:
@@ -135,11 +147,14 @@ std::optional<Trouble> DoVisible(State& state, int task, const Instruction& i) {
 
 // Local instructions, up to the next visible one.
 std::optional<Trouble> DoLocals(const ToyProgram& program, State& state,
-                                int task) {
+                                int task, Events* events) {
   State::Task& self = state.tasks[task];
   while (!IsDone(program, state, task)) {
     const Instruction& i = program.tasks[task][self.at];
     if (IsVisible(i.what)) return std::nullopt;
+    if (events != nullptr) {
+      events->push_back({task, self.at, i.what, i.object});
+    }
     self.at++;
     int& reg = self.registers[i.reg];
     switch (i.what) {
@@ -180,11 +195,18 @@ std::optional<Trouble> BrokenInvariant(const ToyProgram& program,
   return std::nullopt;
 }
 
-// One step of a task that can make one.
-std::optional<Trouble> Step(const ToyProgram& program, State& state, int task) {
-  const Instruction& i = program.tasks[task][state.tasks[task].at++];
+// One step of a task that can make one; adds to `events`, unless null.
+std::optional<Trouble> Step(const ToyProgram& program, State& state, int task,
+                            Events* events = nullptr) {
+  const size_t at = state.tasks[task].at++;
+  const Instruction& i = program.tasks[task][at];
+  const bool was_held =
+      i.what == Do::kTryLock && state.locks[i.object] != kFree;
   std::optional<Trouble> trouble = DoVisible(state, task, i);
-  if (!trouble) trouble = DoLocals(program, state, task);
+  if (!trouble && !was_held && events != nullptr) {
+    events->push_back({task, at, i.what, i.object});
+  }
+  if (!trouble) trouble = DoLocals(program, state, task, events);
   if (!trouble) trouble = BrokenInvariant(program, state);
   return trouble;
 }
@@ -300,7 +322,168 @@ ReferenceResult AllSchedules(const ToyProgram& program,
   return walk.TakeResult();
 }
 
-// ---------------------------------------------------------------------------
+// ---- Data races ------------------------------------------------------------
+
+namespace {
+
+bool IsAcquire(Do what) {
+  return what == Do::kLoadAcquire || what == Do::kAwait || what == Do::kAdd ||
+         what == Do::kOr || what == Do::kExchange;
+}
+bool IsRelease(Do what) {
+  return what == Do::kStoreRelease || what == Do::kAdd || what == Do::kOr ||
+         what == Do::kExchange;
+}
+bool IsStore(Do what) {
+  return what == Do::kStore || what == Do::kStoreReg ||
+         what == Do::kStoreRelease;
+}
+
+// Whether an operation on a lock orders a later one on the same lock.
+bool LockOrders(Do first, Do second) {
+  switch (first) {
+    case Do::kUnlock:
+      return second == Do::kLock || second == Do::kTryLock;
+    case Do::kUpWrite:
+      return second == Do::kDownRead || second == Do::kDownWrite;
+    case Do::kUpRead:
+      return second == Do::kDownWrite;
+    default:
+      return false;
+  }
+}
+
+// Whether events[i] is ordered before events[j], i < j, by themselves alone.
+bool IsOrderedAtOnce(const Events& events, size_t i, size_t j) {
+  const Event& first = events[i];
+  const Event& second = events[j];
+  if (first.task == second.task) return true;
+  if (first.object != second.object) return false;
+  if (LockOrders(first.what, second.what)) return true;
+  if (!IsRelease(first.what) || !IsAcquire(second.what)) return false;
+  // The second must see what the first has stored, or what others have made of
+  // it without storing over it.
+  for (size_t k = i + 1; k < j; ++k) {
+    if (events[k].object == first.object && IsStore(events[k].what)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Which events are ordered before the last one, by however many others.
+std::vector<bool> OrderedBeforeLast(const Events& events) {
+  std::vector<bool> before(events.size());
+  before.back() = true;
+  for (size_t i = events.size() - 1; i-- > 0;) {
+    for (size_t j = i + 1; j < events.size() && !before[i]; ++j) {
+      before[i] = before[j] && IsOrderedAtOnce(events, i, j);
+    }
+  }
+  return before;
+}
+
+bool IsPlain(Do what) {
+  return what == Do::kReadCell || what == Do::kWriteCell;
+}
+
+std::string RaceText(const Event& a, const Event& b) {
+  const bool a_writes = a.what == Do::kWriteCell;
+  const bool b_writes = b.what == Do::kWriteCell;
+  if (a_writes != b_writes ? b_writes : b.task < a.task) return RaceText(b, a);
+  const auto side = [](const Event& event) {
+    return absl::StrCat("task ", event.task,
+                        event.what == Do::kWriteCell ? " writes" : " reads",
+                        " it at P", event.task, ":", event.at);
+  };
+  return absl::StrCat("c", a.object, ": ", side(a), ", ", side(b),
+                      ", and nothing orders the two");
+}
+
+// The race of the last event with an earlier one, if it has one: of several,
+// with the latest write, else with that of the first task's latest read.
+std::optional<std::string> RaceOfLast(const Events& events) {
+  const Event& last = events.back();
+  if (!IsPlain(last.what)) return std::nullopt;
+  const std::vector<bool> ordered = OrderedBeforeLast(events);
+  const Event* read = nullptr;
+  for (size_t i = events.size() - 1; i-- > 0;) {
+    const Event& event = events[i];
+    if (ordered[i] || !IsPlain(event.what) || event.object != last.object) {
+      continue;
+    }
+    if (event.what == Do::kWriteCell) return RaceText(event, last);
+    if (last.what == Do::kReadCell) continue;
+    if (read == nullptr || event.task < read->task) read = &event;
+  }
+  if (read == nullptr) return std::nullopt;
+  return RaceText(*read, last);
+}
+
+class RaceWalk {
+ public:
+  RaceWalk(const ToyProgram& program, uint64_t max_executions)
+      : program_(program), max_executions_(max_executions) {}
+
+  void From(const State& state) {
+    const std::vector<int> tasks = WhoCanStep(program_, state);
+    if (tasks.empty()) End();
+    for (const int task : tasks) {
+      if (!result_.finished) return;
+      State next = state;
+      const size_t before = events_.size();
+      const std::optional<Trouble> trouble =
+          Step(program_, next, task, &events_);
+      if (const auto race = RaceSince(before)) {
+        result_.races[*race]++;
+        End();
+      } else if (trouble) {
+        End();
+      } else {
+        From(next);
+      }
+      events_.resize(before);
+    }
+  }
+
+  RaceResult TakeResult() { return std::move(result_); }
+
+ private:
+  void End() {
+    if (result_.executions == max_executions_) {
+      result_.finished = false;
+    } else {
+      result_.executions++;
+    }
+  }
+
+  // The first race of the events from `before` on.
+  std::optional<std::string> RaceSince(size_t before) const {
+    for (size_t end = before + 1; end <= events_.size(); ++end) {
+      const auto race = RaceOfLast(Events(
+          events_.begin(), events_.begin() + static_cast<ptrdiff_t>(end)));
+      if (race) return race;
+    }
+    return std::nullopt;
+  }
+
+  const ToyProgram& program_;
+  const uint64_t max_executions_;
+  Events events_;
+  RaceResult result_;
+};
+
+}  // namespace
+
+RaceResult RacesByDefinition(const ToyProgram& program,
+                             uint64_t max_executions) {
+  REAP_CHECK_EQ(ProblemOf(program), "", "reference: program");
+  RaceWalk walk(program, max_executions);
+  walk.From(StartOf(program));
+  return walk.TakeResult();
+}
+
+// ---- All states ------------------------------------------------------------
 
 struct Reference::Graph {
   struct Edge {

@@ -53,6 +53,19 @@ struct ReferenceResult {
 ReferenceResult AllSchedules(const ToyProgram& program,
                              uint64_t max_executions);
 
+// Data races by their definition: of every schedule the whole list of what was
+// done, and the question whether a chain of pairs, each of which orders what
+// comes before it and after, leads from one access to the other. No clocks.
+struct RaceResult {
+  bool finished = true;
+  uint64_t executions = 0;
+  // Text, as a search tells it -> executions that end with it. Each ends with
+  // the first.
+  std::map<std::string, uint64_t> races;
+};
+RaceResult RacesByDefinition(const ToyProgram& program,
+                             uint64_t max_executions);
+
 class Reference {
  public:
   Reference(const ToyProgram& program, uint64_t max_states);

@@ -225,6 +225,7 @@ void DepthFirstSearch::NoteFailure(Choice via) {
   found_.executions++;
   Engine& engine = stepper_->engine();
   const Verdict verdict = engine.TakeVerdict();
+  if (verdict.kind == VerdictKind::kDataRace) found_.data_races++;
   if (options_.collect_outcomes) found_.outcomes[OutcomeOf(verdict)]++;
   if (found_.failure && !options_.stop_at_failure) return;
   Failure failure{.verdict = verdict, .schedule = prefix_};

@@ -16,6 +16,21 @@ namespace {
 constexpr size_t kRoom = 64 << 10;
 constexpr size_t kMaxObjects = 16;  // of each kind, of a program as data
 
+// For messages about races: the name of each cell, and of each task, in whose
+// place the "line" is that of the instruction.
+constexpr const char* kCellNames[kMaxObjects] = {
+    "c0", "c1", "c2",  "c3",  "c4",  "c5",  "c6",  "c7",
+    "c8", "c9", "c10", "c11", "c12", "c13", "c14", "c15"};
+constexpr const char* kTaskNames[] = {"P0", "P1", "P2", "P3",
+                                      "P4", "P5", "P6", "P7"};
+
+// The running task's instruction.
+SourceLine SourceOf(size_t instruction) {
+  const uint32_t self = ToySelf();
+  return {self < std::size(kTaskNames) ? kTaskNames[self] : "P?",
+          static_cast<int>(instruction)};
+}
+
 // Takes the next bytes of an extent.
 void* Bump(Extent* extent, size_t size) {
   REAP_CHECK(extent->used + size <= extent->capacity, "toy: world is full");
@@ -127,6 +142,12 @@ void ToyWorld::Interpret(const Script& script) {
       case Do::kLoad:
         reg = machine.words[i.object]->Load();
         break;
+      case Do::kLoadAcquire:
+        reg = machine.words[i.object]->LoadAcquire();
+        break;
+      case Do::kStoreRelease:
+        machine.words[i.object]->StoreRelease(i.value);
+        break;
       case Do::kStore:
         machine.words[i.object]->Store(i.value);
         break;
@@ -167,9 +188,13 @@ void ToyWorld::Interpret(const Script& script) {
         machine.rw_locks[i.object]->UpWrite();
         break;
       case Do::kReadCell:
+        PlainRead(machine.cells[i.object], kCellNames[i.object],
+                  SourceOf(at - 1));
         reg = *machine.cells[i.object];
         break;
       case Do::kWriteCell:
+        PlainWrite(machine.cells[i.object], kCellNames[i.object],
+                   SourceOf(at - 1));
         *machine.cells[i.object] = reg + i.value;
         break;
       case Do::kSet:

@@ -26,10 +26,13 @@
 #include "explore/toy_program.h"
 #include "explore/world.h"
 #include "sched/engine.h"
+#include "sched/race.h"
 
 namespace reapsim {
 
-// An atomic word. Add(), Or() and Exchange() return the old value.
+// An atomic word. Add(), Or() and Exchange() return the old value, and order
+// what comes before them and after, as the kernel's do; Load() and Store()
+// order nothing (READ_ONCE(), WRITE_ONCE()).
 class ToyWord {
  public:
   explicit ToyWord(int value) : value_(value) {}
@@ -38,37 +41,59 @@ class ToyWord {
     SchedulePoint(Point::kRacyRead, Access::kRead, NumberOf(this));
     return value_;
   }
+  int LoadAcquire() const {
+    SchedulePoint(Point::kRacyRead, Access::kAcquire, NumberOf(this));
+    RaceAcquire(this);
+    return value_;
+  }
   void Store(int value) {
     SchedulePoint(Point::kFlagSet, Access::kWrite, NumberOf(this));
+    RaceStore(this, /*release=*/false);
+    value_ = value;
+  }
+  void StoreRelease(int value) {
+    SchedulePoint(Point::kFlagSet, Access::kRelease, NumberOf(this));
+    RaceStore(this, /*release=*/true);
     value_ = value;
   }
   int Add(int value) {
     SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(this));
+    Order();
     const int old = value_;
     value_ += value;
     return old;
   }
   int Or(int value) {
     SchedulePoint(Point::kFlagSet, Access::kWrite, NumberOf(this));
+    Order();
     const int old = value_;
     value_ |= value;
     return old;
   }
   int Exchange(int value) {
     SchedulePoint(Point::kFlagSet, Access::kWrite, NumberOf(this));
+    Order();
     const int old = value_;
     value_ = value;
     return old;
   }
+  // An acquire.
   void Await(Compare compare, int value) const {
     WaitUntil(Point::kWait, Access::kRead, NumberOf(this),
               [this, compare, value] { return Holds(value_, compare, value); });
+    RaceAcquire(this);
   }
 
   // Without a schedule point: for the host, and for invariants.
   int value() const { return value_; }
 
  private:
+  // Acquire and release.
+  void Order() const {
+    RaceAcquire(this);
+    RaceRelease(this);
+  }
+
   int value_;
 };
 
@@ -83,17 +108,20 @@ class ToyLock {
   void Lock() {
     WaitUntil(Point::kMutexLock, Access::kAcquire, NumberOf(this),
               [this] { return !held(); });
+    RaceAcquire(this);
     holder_ = ToySelf() + 1;
   }
   bool TryLock() {
     SchedulePoint(Point::kMutexLock, Access::kWrite, NumberOf(this));
     if (held()) return false;
+    RaceAcquire(this);
     holder_ = ToySelf() + 1;
     return true;
   }
   void Unlock() {
     SchedulePoint(Point::kMutexUnlock, Access::kRelease, NumberOf(this));
     ToyHolds(holder_ == ToySelf() + 1);
+    RaceRelease(this);
     holder_ = 0;
   }
 
@@ -110,21 +138,25 @@ class ToyRwLock {
   void DownRead() {
     WaitUntil(Point::kDownRead, Access::kAcquire, NumberOf(this),
               [this] { return writer_ == 0; });
+    RaceAcquire(this, Hold::kShared);
     readers_ |= 1u << ToySelf();
   }
   void UpRead() {
     SchedulePoint(Point::kUpRead, Access::kRelease, NumberOf(this));
     ToyHolds((readers_ >> ToySelf() & 1) != 0);
+    RaceRelease(this, Hold::kShared);
     readers_ &= ~(1u << ToySelf());
   }
   void DownWrite() {
     WaitUntil(Point::kDownWrite, Access::kAcquire, NumberOf(this),
               [this] { return !held(); });
+    RaceAcquire(this);
     writer_ = ToySelf() + 1;
   }
   void UpWrite() {
     SchedulePoint(Point::kUpWrite, Access::kRelease, NumberOf(this));
     ToyHolds(writer_ == ToySelf() + 1);
+    RaceRelease(this);
     writer_ = 0;
   }
 
@@ -134,6 +166,17 @@ class ToyRwLock {
   uint32_t readers_ = 0;  // one bit for each
   uint32_t writer_ = 0;   // the number of its fiber, plus 1
 };
+
+// Plain accesses to a cell.
+inline int ToyRead(const int* cell, SourceLine source = SourceLine::Current()) {
+  PlainRead(cell, "a cell", source);
+  return *cell;
+}
+inline void ToyWrite(int* cell, int value,
+                     SourceLine source = SourceLine::Current()) {
+  PlainWrite(cell, "a cell", source);
+  *cell = value;
+}
 
 // A check inside a task.
 inline void ToyCheck(bool cond, SourceLine source = SourceLine::Current()) {
@@ -150,7 +193,8 @@ class ToyWorld : public World {
   ToyWord* NewWord(int value);
   ToyLock* NewLock();
   ToyRwLock* NewRwLock();
-  // Plain memory: no schedule points.
+  // Plain memory: no schedule points. Races of ToyRead() and ToyWrite() are
+  // found.
   int* NewCell();
 
   // A task that runs fn(), which may capture plain values and pointers only.

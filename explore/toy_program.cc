@@ -33,6 +33,10 @@ std::string Text(const Instruction& i) {
   switch (i.what) {
     case Do::kLoad:
       return absl::StrCat(r, " = ", x);
+    case Do::kLoadAcquire:
+      return absl::StrCat(r, " = load_acquire(", x, ")");
+    case Do::kStoreRelease:
+      return absl::StrCat("store_release(", x, ", ", i.value, ")");
     case Do::kStore:
       return absl::StrCat(x, " = ", i.value);
     case Do::kStoreReg:

@@ -20,13 +20,15 @@ namespace reapsim {
 
 enum class Do : uint8_t {
   // Visible: one schedule point each.
-  kLoad,      // reg = word
-  kStore,     // word = value
-  kStoreReg,  // word = reg + value
-  kAdd,       // reg = word; word += value
-  kOr,        // reg = word; word |= value
-  kExchange,  // reg = word; word = value
-  kAwait,     // wait until word COMPARE value
+  kLoad,          // reg = word
+  kLoadAcquire,   // reg = word
+  kStore,         // word = value
+  kStoreRelease,  // word = value
+  kStoreReg,      // word = reg + value
+  kAdd,           // reg = word; word += value
+  kOr,            // reg = word; word |= value
+  kExchange,      // reg = word; word = value
+  kAwait,         // wait until word COMPARE value
   kLock,
   kTryLock,  // reg = whether the lock was free, and is now taken
   kUnlock,

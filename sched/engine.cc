@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sched/heap_guard.h"
+#include "sched/race.h"
 
 namespace reapsim {
 namespace {
@@ -74,6 +75,9 @@ Fiber* Engine::NewFiber(void* owner, void (*entry)(void*)) {
   fiber->owner = owner;
   fiber->entry = entry;
   fiber->stack = stacks_->base + fiber->id * kStackSize;
+  if (state_->races != nullptr && state_->current != nullptr) {
+    RaceFork(*state_, fiber);
+  }
   return fiber;
 }
 

@@ -37,6 +37,7 @@ namespace reapsim {
 
 class Engine;
 struct LockHistory;  // sched/lockdep.h
+struct RaceState;    // sched/race.h
 
 // What an operation does to its object. Reductions of a search live on this
 // declaration, so it must be true.
@@ -163,6 +164,10 @@ struct EngineState {
   EngineHistory* history;  // constant
   LockHistory* locks;      // constant once the sched room is set up
   FiberHistory* past;      // that of `current`
+  // sched/race.h: null unless somebody watches plain accesses; and the room for
+  // its clocks, null until then.
+  RaceState* races;
+  Extent* race_room;
   uint64_t runner;         // the number of `current`, times 2^8; or 0
   uint32_t rcu_seq;        // sched/rcu.h: of the grace period begun last
   // While a fiber runs: the host wants it to stop somewhere, or keeps its
@@ -263,6 +268,11 @@ class Engine {
   uint64_t now_ns() const { return history_->now_ns; }
   void AdvanceClock(uint64_t ns) { history_->now_ns += ns; }
 
+  // Why some data races may have been passed over since this was last set, in
+  // whatever execution (a literal), or null: sched/race.h.
+  const char* races_missed() const { return races_missed_; }
+  void SetRacesMissed(const char* why) { races_missed_ = why; }
+
   // Keeps every passed point from now on; costs host memory.
   void KeepTrace(bool keep = true) { keep_trace_ = keep; }
   const std::vector<TraceEntry>& trace() const { return trace_; }
@@ -304,6 +314,7 @@ class Engine {
   Stop why_ = Stop::kYielded;
   bool stopped_ = false;
   bool keep_trace_ = false;
+  const char* races_missed_ = nullptr;
   Verdict verdict_;
   std::vector<TraceEntry> trace_;
   std::vector<LogLine> log_;

@@ -59,7 +59,9 @@ void RecordLockOrder(LockHistory* history, uint32_t held, LockClass inner,
   }
 }
 
-void NoteHeld(LockClass lock_class, const void* lock, SourceLine source) {
+void NoteHeld(LockClass lock_class, const void* lock, SourceLine source,
+              Hold hold) {
+  RaceAcquire(lock, hold);
   FiberHistory& past = *Here<EngineState>().past;
   if (past.lock_count == kMaxHeldLocks) return;
   past.locks[past.lock_count++] = {
@@ -68,7 +70,8 @@ void NoteHeld(LockClass lock_class, const void* lock, SourceLine source) {
       .source = source};
 }
 
-void NoteReleased(const void* lock) {
+void NoteReleased(const void* lock, Hold hold) {
+  RaceRelease(lock, hold);
   FiberHistory& past = *Here<EngineState>().past;
   HeldLock* end = past.locks + past.lock_count;
   // It may have been taken before anybody looked.
@@ -81,10 +84,10 @@ void NoteReleased(const void* lock) {
 }
 
 void LockAcquiredByTrying(LockClass lock_class, const void* lock,
-                          SourceLine source) {
+                          SourceLine source, Hold hold) {
   const EngineState& state = Here<EngineState>();
   FiberHistory& past = *state.past;
-  if (state.watched) NoteHeld(lock_class, lock, source);
+  if (state.watched) NoteHeld(lock_class, lock, source, hold);
   const int i = static_cast<int>(lock_class);
   if ((past.held >> i & 1) != 0) {
     past.more[i]++;

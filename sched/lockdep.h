@@ -21,6 +21,7 @@
 #include <cstdint>
 
 #include "sched/engine.h"
+#include "sched/race.h"
 
 namespace reapsim {
 
@@ -75,17 +76,18 @@ struct LockHistory {
 void RecordLockOrder(LockHistory* history, uint32_t held, LockClass inner,
                      SourceLine source);
 
-// The running task has taken, or is about to release, a lock: for messages, in
-// explored mode only.
-void NoteHeld(LockClass lock_class, const void* lock, SourceLine source);
-void NoteReleased(const void* lock);
+// The running task has taken, or is about to release, a lock: for messages and
+// races, in explored mode only.
+void NoteHeld(LockClass lock_class, const void* lock, SourceLine source,
+              Hold hold);
+void NoteReleased(const void* lock, Hold hold);
 
 // The classes that the running task holds, one bit each.
 inline uint32_t LocksHeld() { return Here<EngineState>().past->held; }
 
 // Called by each lock when it has been taken and before it is released.
 inline void LockAcquired(LockClass lock_class, const void* lock,
-                         SourceLine source) {
+                         SourceLine source, Hold hold = Hold::kExclusive) {
   const EngineState& state = Here<EngineState>();
   LockHistory& history = *state.locks;
   uint32_t& held = state.past->held;
@@ -95,21 +97,21 @@ inline void LockAcquired(LockClass lock_class, const void* lock,
   }
   held |= 1u << i;
   if (state.watched) [[unlikely]]
-    NoteHeld(lock_class, lock, source);
+    NoteHeld(lock_class, lock, source, hold);
 }
 // A lock that was tried and not waited for: it can't close a cycle, so that
 // only what is taken inside it is recorded.
 void LockAcquiredByTrying(LockClass lock_class, const void* lock,
-                          SourceLine source);
+                          SourceLine source, Hold hold = Hold::kExclusive);
 inline void LockReleased(LockClass lock_class, const void* lock,
-                         SourceLine source) {
+                         SourceLine source, Hold hold = Hold::kExclusive) {
   const EngineState& state = Here<EngineState>();
   FiberHistory& past = *state.past;
   const int i = static_cast<int>(lock_class);
   Invariant((past.held >> i & 1) != 0,
             "a lock is released by a task that does not hold it", source);
   if (state.watched) [[unlikely]]
-    NoteReleased(lock);
+    NoteReleased(lock, hold);
   if (past.more[i] != 0) [[unlikely]] {
     past.more[i]--;
     return;

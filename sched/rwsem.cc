@@ -87,7 +87,7 @@ bool Read(rw_semaphore* sem, bool killable, SourceLine source) {
   } else if (!WaitToRead(sem, killable, source)) {
     return false;
   }
-  LockAcquired(sem->lock_class, sem, source);
+  LockAcquired(sem->lock_class, sem, source, Hold::kShared);
   return true;
 }
 
@@ -147,7 +147,7 @@ bool down_read_trylock(rw_semaphore* sem,
   SchedulePoint(Point::kDownRead, Access::kAcquire, NumberOf(sem), source);
   if (sem->writer != 0 || sem->first != nullptr) return false;
   sem->readers++;
-  LockAcquiredByTrying(sem->lock_class, sem, source);
+  LockAcquiredByTrying(sem->lock_class, sem, source, Hold::kShared);
   return true;
 }
 
@@ -166,7 +166,7 @@ void up_read(rw_semaphore* sem,
   SchedulePoint(Point::kUpRead, Access::kRelease, NumberOf(sem), source);
   Invariant(sem->readers > 0, "a rw-semaphore is read-released, unheld",
             source);
-  LockReleased(sem->lock_class, sem, source);
+  LockReleased(sem->lock_class, sem, source, Hold::kShared);
   sem->readers--;
   if (sem->readers == 0) rwsem_mark_wake(sem);
 }
@@ -184,6 +184,7 @@ void downgrade_write(rw_semaphore* sem,
                      SourceLine source) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   SchedulePoint(Point::kDowngrade, Access::kRelease, NumberOf(sem), source);
   CheckWriter(sem, source);
+  RaceRelease(sem);
   sem->writer = 0;
   sem->readers = 1;
   rwsem_mark_wake(sem);

@@ -22,7 +22,7 @@ void read_lock(rwlock_t* lock,
       [lock] { return lock->writer == 0; }, source);
   lock->readers++;
   Here<EngineState>().current->atomic_depth++;
-  LockAcquired(lock->lock_class, lock, source);
+  LockAcquired(lock->lock_class, lock, source, Hold::kShared);
 }
 
 void read_unlock(rwlock_t* lock,
@@ -30,7 +30,7 @@ void read_unlock(rwlock_t* lock,
   SchedulePoint(Point::kSpinUnlock, Access::kRelease, NumberOf(lock), source);
   Invariant(lock->readers > 0, "a rwlock is read-released, but has no reader",
             source);
-  LockReleased(lock->lock_class, lock, source);
+  LockReleased(lock->lock_class, lock, source, Hold::kShared);
   lock->readers--;
   Here<EngineState>().current->atomic_depth--;
 }
