@@ -32,7 +32,8 @@ namespace {
 constexpr FlagSpec kFlags[] = {
     {"kernel", "VERSION"},    {"with", "SWITCH,..."}, {"strategy", "NAME"},
     {"max-preemptions", "N"}, {"seed", "S"},          {"executions", "N"},
-    {"schedule", ""},         {"json", ""},
+    {"schedule", ""},         {"json", ""},           {"races", ""},
+    {"prove-race-free", ""},
 };
 
 constexpr struct {
@@ -43,6 +44,7 @@ constexpr struct {
     {"stateful", Strategy::kStateful},
     {"random", Strategy::kRandom},
     {"pct", Strategy::kPct},
+    {"brute-force", Strategy::kBruteForce},
 };
 
 absl::StatusOr<Strategy> StrategyOf(const Arguments& flags) {
@@ -51,7 +53,8 @@ absl::StatusOr<Strategy> StrategyOf(const Arguments& flags) {
     if (each.name == name) return each.strategy;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("--strategy is auto, stateful, random or pct, not \"",
+      absl::StrCat("--strategy is auto, stateful, random, pct or brute-force, "
+                   "not \"",
                    Printable(name), "\""));
 }
 
@@ -70,6 +73,11 @@ absl::StatusOr<ExploreOptions> SearchOf(const Arguments& flags) {
       NumberOf(flags, "executions", 1, int64_t{1} << 40, 10'000);
   if (!executions.ok()) return executions.status();
   options.executions = static_cast<uint64_t>(*executions);
+  if (flags.Has("executions")) options.max_executions = options.executions;
+  if (flags.Has("races")) options.races = Races::kReport;
+  if (flags.Has("prove-race-free")) options.races = Races::kProve;
+  const std::string refusal = RefusalOf(options);
+  if (!refusal.empty()) return absl::InvalidArgumentError(refusal);
   return options;
 }
 
@@ -151,6 +159,7 @@ Json JsonOf(const Scenario& scenario, const Judgement& made) {
   object["executions"] = made.found.executions;
   object["explored_states"] = made.found.states;
   object["steps"] = made.found.transitions;
+  object["races"] = made.found.races.empty() ? Json() : Json(made.found.races);
   object["preemptions"] =
       made.witness.has_value() ? Json(made.witness->preemptions) : Json();
   object["replay"] = made.replay.empty() ? Json() : Json(made.replay);

@@ -28,7 +28,7 @@
 namespace reapsim {
 namespace {
 
-constexpr FlagSpec kReplayFlags[] = {{"trace", "FILE"}};
+constexpr FlagSpec kReplayFlags[] = {{"trace", "FILE"}, {"races", ""}};
 constexpr FlagSpec kRunFlags[] = {{"kernel", "VERSION"},
                                   {"with", "SWITCH,..."},
                                   {"seed", "S"},
@@ -82,12 +82,13 @@ absl::StatusOr<Played> Play(Scenario scenario, const Variant& variant,
   return played;
 }
 
-absl::StatusOr<Played> PlaySchedule(const ScheduleName& schedule) {
+absl::StatusOr<Played> PlaySchedule(const ScheduleName& schedule, Races asked) {
   absl::StatusOr<Scenario> scenario = LoadScenario(schedule.file);
   if (!scenario.ok()) return scenario.status();
-  absl::StatusOr<Played> played =
-      Play(*std::move(scenario), schedule.variant,
-           [&](World& world) { return Replay(world, schedule.deviations); });
+  const Races races = RacesOf(*scenario, asked);
+  absl::StatusOr<Played> played = Play(
+      *std::move(scenario), schedule.variant,
+      [&](World& world) { return Replay(world, schedule.deviations, races); });
   if (played.ok() && !played->replayed.mismatch.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         schedule.file,
@@ -201,7 +202,8 @@ CommandResult RunReplay(absl::Span<const std::string> args,
   const absl::StatusOr<ScheduleName> schedule =
       ParseScheduleName(split->files.front());
   if (!schedule.ok()) return CommandResult::Fails(schedule.status().message());
-  const absl::StatusOr<Played> played = PlaySchedule(*schedule);
+  const absl::StatusOr<Played> played = PlaySchedule(
+      *schedule, split->flags.Has("races") ? Races::kReport : Races::kIgnore);
   if (!played.ok()) return CommandResult::Fails(played.status().message());
   return ShowPlayed(*played, split->flags);
 }

@@ -55,11 +55,14 @@ constexpr char kHelp[] =
         --kernel=VERSION    only this one; all: at every version that differs;
                             else the first and last of each promise
         --with=SWITCH,...   only the promises with these model switches
-        --strategy=NAME     auto, stateful, random or pct
+        --strategy=NAME     auto, stateful, random, pct or brute-force
         --max-preemptions=N, --seed=S, --executions=N
+        --races             data races are verdicts, too; see docs/races.md
+        --prove-race-free   try every schedule, however many, to show that there
+                            is none
         --schedule          the schedule, also where the promise is kept
         --json              for programs
-  reapsim replay SCHEDULE [--trace=FILE]
+  reapsim replay SCHEDULE [--trace=FILE] [--races]
       An execution that reapsim check found, once more.
   reapsim run FILE.reap [--kernel=VERSION] [--with=SWITCH,...]
       The scenario's tasks one after the other.

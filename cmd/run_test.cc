@@ -423,7 +423,15 @@ INSTANTIATE_TEST_SUITE_P(
                 "nothing"},
         BadCase{"CheckStrategyThatIsNone",
                 {"check", kScenario, "--strategy=luck"},
-                "--strategy is auto, stateful, random or pct, not \"luck\""},
+                "--strategy is auto, stateful, random, pct or brute-force, not "
+                "\"luck\""},
+        // What a search can't show it does not promise.
+        BadCase{
+            "CheckPromiseOfAStatefulSearch",
+            {"check", kScenario, "--strategy=stateful", "--prove-race-free"},
+            "no search that merges states can promise that there is no data "
+            "race: merging states can skip the only history in which two "
+            "accesses race; brute force can"},
         BadCase{"CheckNumberThatIsNone",
                 {"check", kScenario, "--max-preemptions=x"},
                 "--max-preemptions needs a number from 0 to 1000"},
@@ -488,6 +496,15 @@ TEST(CheckTest, SharesItsCasesOutAsBazelAsks) {
   setenv("TEST_TOTAL_SHARDS", "2", 1);
   setenv("TEST_SHARD_INDEX", "2", 1);
   EXPECT_EQ(RunCommand({"check", path}).exit_code, kExitUsage);
+}
+
+TEST(CheckTest, SaysWhatItKnowsOfRaces) {
+  const CommandResult result =
+      RunCommand({"check", kScenario, "--kernel=v6.18", "--races"});
+  EXPECT_EQ(result.exit_code, kExitOk) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("\nRaces not exhausted: merging states "));
+  EXPECT_THAT(RunCommand({"check", kScenario, "--kernel=v6.18"}).out,
+              Not(HasSubstr("Races")));
 }
 
 TEST(CheckTest, SaysWhatARandomSearchIsWorth) {

@@ -301,7 +301,33 @@ Exploration Auto(Session& session, const ExploreOptions& options,
 
 // ---- Data races ------------------------------------------------------------
 
-// Why no such search is made, or nothing.
+// What Exploration::races says.
+std::string SayOfRaces(const ExploreOptions& options, Strategy strategy,
+                       const Exploration& found, const char* missed) {
+  if (options.races == Races::kIgnore) return "";
+  if (found.data_races > 0) {
+    return absl::StrCat("met in ", found.data_races,
+                        found.data_races == 1 ? " execution" : " executions");
+  }
+  constexpr absl::string_view kNot = "not exhausted: ";
+  if (missed != nullptr) return absl::StrCat(kNot, missed);
+  if (!found.exhausted) return absl::StrCat(kNot, found.unexplored);
+  if (strategy != Strategy::kBruteForce) {
+    return absl::StrCat(kNot, kMergingMissesRaces);
+  }
+  std::string text =
+      absl::StrCat("none in ", found.executions,
+                   found.executions == 1 ? " execution" : " executions",
+                   options.max_preemptions < 0
+                       ? ": all there are"
+                       : absl::StrCat(": all with at most ",
+                                      options.max_preemptions, " preemptions"));
+  if (options.shard_count > 1) absl::StrAppend(&text, " in this shard");
+  return text;
+}
+
+}  // namespace
+
 std::string RefusalOf(const ExploreOptions& options) {
   if (options.races != Races::kProve) return "";
   switch (options.strategy) {
@@ -320,32 +346,6 @@ std::string RefusalOf(const ExploreOptions& options) {
   return "random executions can't promise that there is no data race; brute "
          "force can";
 }
-
-// What Exploration::races says.
-std::string SayOfRaces(const ExploreOptions& options, Strategy strategy,
-                       const Exploration& found, const char* missed) {
-  if (options.races == Races::kIgnore) return "";
-  if (found.data_races > 0) {
-    return absl::StrCat("met in ", found.data_races,
-                        found.data_races == 1 ? " execution" : " executions");
-  }
-  constexpr absl::string_view kNot = "not exhausted: ";
-  if (missed != nullptr) return absl::StrCat(kNot, missed);
-  if (!found.exhausted) return absl::StrCat(kNot, found.unexplored);
-  if (strategy != Strategy::kBruteForce) {
-    return absl::StrCat(kNot, kMergingMissesRaces);
-  }
-  std::string text =
-      absl::StrCat("none in ", found.executions, " executions, which are all");
-  if (options.max_preemptions >= 0) {
-    absl::StrAppend(&text, " with at most ", options.max_preemptions,
-                    " preemptions");
-  }
-  if (options.shard_count > 1) absl::StrAppend(&text, " of this shard");
-  return text;
-}
-
-}  // namespace
 
 std::string OutcomeOf(const Verdict& verdict) {
   return absl::StrCat("!", VerdictName(verdict.kind), ": ", verdict.what);

@@ -118,7 +118,7 @@ struct Exploration {
   bool exhausted = false;
   std::string unexplored;  // why not, if not
   // What the search can say of data races: "not exhausted: ...", "none in 12
-  // executions, which are all". Empty if it was not asked.
+  // executions: all there are". Empty if it was not asked.
   std::string races;
   uint64_t executions = 0;   // ends reached
   uint64_t states = 0;       // distinct states (kStateful)
@@ -134,6 +134,10 @@ struct Exploration {
 // What the fibers of a trace are called, by number.
 std::vector<std::string> NamesOf(const World& world,
                                  const std::vector<TraceEntry>& trace);
+
+// Why Explore() refuses a search by such options, or nothing: what it promises
+// to show it can't (Races::kProve).
+std::string RefusalOf(const ExploreOptions& options);
 
 // Leaves the world as it was. The world must be at rest, without a verdict.
 Exploration Explore(World& world, const ExploreOptions& options = {});

@@ -342,11 +342,11 @@ TEST(Races, NoneIsPromisedByBruteForceAlone) {
   const Exploration all = Explore(world, options);
   EXPECT_THAT(all, HoldsInEverySchedule());
   // The second waits for as long as the first has the lock.
-  EXPECT_EQ(all.races, "none in 2 executions, which are all");
+  EXPECT_EQ(all.races, "none in 2 executions: all there are");
   options.strategy = Strategy::kBruteForce;
   options.max_preemptions = 0;
   EXPECT_EQ(Explore(world, options).races,
-            "none in 2 executions, which are all with at most 0 preemptions");
+            "none in 2 executions: all with at most 0 preemptions");
   options.max_preemptions = -1;
   options.max_executions = 1;
   EXPECT_EQ(Explore(world, options).races,

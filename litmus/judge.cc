@@ -144,6 +144,11 @@ Checks ChecksOf(const Scenario& scenario) {
   return checks;
 }
 
+bool AsksForRaces(const Prop& prop) {
+  return std::any_of(prop.parts.begin(), prop.parts.end(), AsksForRaces) ||
+         (prop.term.function == "verdict" && prop.word == "data_race");
+}
+
 void AddEnd(const Scenario& scenario, const std::string& text,
             const FinalState& state, uint64_t count, Judgement* made) {
   const bool holds = Holds(scenario, state);
@@ -185,7 +190,8 @@ std::string HowSurely(const Exploration& found, const ExploreOptions& options) {
 // A search that is to try everything, and could not.
 bool GaveUp(const Exploration& found, const ExploreOptions& options) {
   const bool tries_all = options.strategy == Strategy::kAuto ||
-                         options.strategy == Strategy::kStateful;
+                         options.strategy == Strategy::kStateful ||
+                         options.strategy == Strategy::kBruteForce;
   return tries_all && !found.exhausted && !found.failure.has_value();
 }
 
@@ -206,6 +212,10 @@ void Decide(const Scenario& scenario, const ExploreOptions& options,
   made->kept = true;
   made->proved = found.exhausted && options.max_preemptions < 0;
   made->why = surely;
+  if (options.races == Races::kProve && !found.exhausted) {
+    made->kept = false;
+    return;
+  }
   if (promise == nullptr) return;
   const bool seen = made->positive > 0;
   const Frequency observed = made->observation();
@@ -302,6 +312,11 @@ absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
   return Machine::Build(scenario, options);
 }
 
+Races RacesOf(const Scenario& scenario, Races asked) {
+  const bool names_them = AsksForRaces(scenario.file.condition.prop);
+  return asked == Races::kIgnore && names_them ? Races::kReport : asked;
+}
+
 // ---- The world -------------------------------------------------------------
 
 ScenarioWorld::ScenarioWorld(Machine* machine)
@@ -339,7 +354,9 @@ Frequency Judgement::observation() const {
 }
 
 absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
-                                const JudgeOptions& options) {
+                                const JudgeOptions& asked) {
+  JudgeOptions options = asked;
+  options.explore.races = RacesOf(scenario, asked.explore.races);
   auto machine = MachineOf(scenario, tried.variant);
   if (!machine.ok()) return machine.status();
   ScenarioWorld world(machine->get());
@@ -358,7 +375,8 @@ absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
   }
   if (made.witness.has_value()) {
     made.replay =
-        absl::StrCat(scenario.file.file_name, "@", tried.variant.ToString(),
+        absl::StrCat(asked.explore.races == Races::kIgnore ? "" : "--races ",
+                     scenario.file.file_name, "@", tried.variant.ToString(),
                      "/", FormatDeviations(made.witness->deviations));
     made.names = NamesOf(world, made.witness->trace);
   }

@@ -104,6 +104,10 @@ struct Judgement {
 absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
                                 const JudgeOptions& options);
 
+// What a search of the scenario does about data races: what was asked for, or
+// tell them where its condition speaks of them.
+Races RacesOf(const Scenario& scenario, Races asked);
+
 // The machine of a variant, with the checks that the file needs.
 absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
                                                    const Variant& variant);

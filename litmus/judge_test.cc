@@ -204,6 +204,40 @@ TEST(JudgeTest, ProvesNothingThatWasNotTried) {
   EXPECT_THAT(given_up->why, HasSubstr("not proved: "));
 }
 
+// Races are watched where somebody asks, on the command line or in the file.
+TEST(JudgeTest, SaysWhatItKnowsOfRacesToWhomeverAsks) {
+  const auto races = [](Races asked, absl::string_view condition) {
+    const Scenario scenario = Promising("Result: Never v6.18", condition);
+    JudgeOptions options;
+    options.explore.races = asked;
+    const auto made = Judge(scenario, {{"v6.18", {}}, nullptr}, options);
+    EXPECT_TRUE(made.ok()) << made.status();
+    EXPECT_TRUE(made->kept) << made->why;
+    return made->found.races;
+  };
+  EXPECT_EQ(races(Races::kIgnore, "exists (0:r=2)"), "");
+  EXPECT_THAT(races(Races::kIgnore, "exists (0:r=2 \\/ verdict=data_race)"),
+              HasSubstr("not exhausted: merging states"));
+  EXPECT_THAT(races(Races::kReport, "exists (0:r=2)"),
+              HasSubstr("not exhausted: merging states"));
+  // One task: one schedule.
+  EXPECT_EQ(races(Races::kProve, "exists (0:r=2)"),
+            "none in 1 execution: all there are");
+}
+
+TEST(JudgeTest, BreaksAPromiseOfNoRacesThatItCantKeep) {
+  const Scenario scenario = Read(
+      "REAP t\n(*\nResult: Never v6.18\n*)\n{ process p, q; }\n"
+      "P0(p) { r = getpid(); }\nP1(q) { r = getpid(); }\nexists (0:r=2)\n");
+  JudgeOptions options;
+  options.explore.races = Races::kProve;
+  options.explore.max_executions = 1;
+  const auto made = Judge(scenario, {{"v6.18", {}}, nullptr}, options);
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_FALSE(made->kept);
+  EXPECT_EQ(made->why, "not proved: more than 1 executions");
+}
+
 TEST(JudgeTest, RefusesAnInitialStateThatCantBeReached) {
   const Scenario scenario = Read(
       "REAP t\n(* Result: Never *)\n{ process p;\n  p: kill(4711, 0); }\n"

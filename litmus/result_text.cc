@@ -202,6 +202,9 @@ std::string ResultBlock(const Scenario& scenario, const Judgement& made) {
                   " ", FrequencyName(made.observation()), " ", made.positive,
                   " ", made.negative, "\nKernel ",
                   made.tried.variant.ToString(), "\n", SearchLine(made), "\n");
+  if (!made.found.races.empty()) {
+    absl::StrAppend(&text, Wrapped("Races ", made.found.races));
+  }
   const std::string promised =
       made.tried.promise == nullptr
           ? "Promised nothing"
