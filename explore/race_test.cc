@@ -250,9 +250,24 @@ const Program kPrograms[] = {
          world->AddTask([=] {
            (void)x->Load();
            ToyWrite(cell, 1);
-           RaceForget(cell, sizeof(*cell));
+           RaceFree(cell, sizeof(*cell));
          });
        }
+     },
+     true},
+    {"MemoryThatWasFreedAndUsedAgain",
+     [](ToyWorld* world) {
+       ToyWord* freed = world->NewWord(0);
+       int* cell = world->NewCell();
+       world->AddTask([=] {
+         (void)freed->Load();
+         ToyWrite(cell, 1);
+         RaceFree(cell, sizeof(*cell));
+         freed->Store(1);
+       });
+       world->AddTask([=] {
+         if (freed->Load() == 1) ToyWrite(cell, 2);
+       });
      },
      false},
 };

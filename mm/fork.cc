@@ -27,6 +27,7 @@
 #include "mm/tlb.h"
 #include "mm/userfaultfd.h"
 #include "mm/vma.h"
+#include "sched/race.h"
 
 namespace reapsim {
 namespace {
@@ -168,6 +169,7 @@ void __mmdrop(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   Invariant(
       !rwsem_is_locked(&mm->mmap_lock) && !rwsem_is_contended(&mm->mmap_lock),
       "an mm is freed while its mmap_lock is held");
+  RaceFree(mm, sizeof(*mm));
   REAP_CHECK(mm_state().mm_slab.Delete(mm), "__mmdrop: free");
 }
 
@@ -177,6 +179,7 @@ void exit_aio(mm_struct* mm) {
   self->__state = TASK_UNINTERRUPTIBLE;
   WaitUntil(Point::kExitAio, Access::kAcquire, NumberOf(&mm->aio_in_flight),
             [mm] { return mm->aio_in_flight == 0; });
+  RaceAcquire(&mm->aio_in_flight);
   self->__state = TASK_RUNNING;
 }
 
@@ -221,6 +224,8 @@ bool mmget_not_zero(mm_struct* mm) {
   CheckMmLive(mm, SourceLine::Current());
   SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(&mm->mm_users));
   if (mm->mm_users == 0) return false;
+  RaceAcquire(&mm->mm_users);
+  RaceRelease(&mm->mm_users);
   mm->mm_users++;
   Touch();
   NoteRef(kRefMmUsers, 1);
@@ -265,6 +270,7 @@ void free_signal_struct(signal_struct* sig) {
   if (sig->oom_mm != nullptr) MmdropOfOthers(sig->oom_mm);
   Invariant(sig->thread_head.empty(),
             "a signal_struct is freed while it has threads");
+  RaceFree(sig, sizeof(*sig));
   REAP_CHECK(Here<SchedState>().signal_slab.Delete(sig), "signal: free");
 }
 
@@ -283,6 +289,7 @@ void free_task(task_struct* tsk) {
   if (tsk->thread != nullptr) {
     Here<EngineState>().engine->FreeFiber(tsk->thread);
   }
+  RaceFree(tsk, sizeof(*tsk));
   REAP_CHECK(Here<SchedState>().task_slab.Delete(tsk), "task: free");
 }
 

@@ -4,6 +4,7 @@
 #include "mm/kthread.h"
 
 #include "mm/mmap.h"
+#include "sched/race.h"
 
 namespace reapsim {
 
@@ -13,6 +14,7 @@ void kthread_use_mm(mm_struct* mm) {
   REAP_CHECK(tsk->mm == nullptr, "kthread: it has an mm already");
   mmgrab(mm);
   task_lock(tsk);
+  PlainWrite(&tsk->mm, "task->mm");
   tsk->mm = mm;
   task_unlock(tsk);
 }
@@ -21,6 +23,7 @@ void kthread_unuse_mm(mm_struct* mm) {
   task_struct* tsk = current();
   REAP_CHECK(tsk->mm == mm, "kthread: gives back what it has not");
   task_lock(tsk);
+  PlainWrite(&tsk->mm, "task->mm");
   tsk->mm = nullptr;
   task_unlock(tsk);
   mmdrop(mm);

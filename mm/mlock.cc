@@ -16,6 +16,7 @@
 #include "mm/pagewalk.h"
 #include "mm/rmap.h"
 #include "mm/vma.h"
+#include "sched/race.h"
 #include "sched/task.h"
 
 namespace reapsim {
@@ -43,6 +44,7 @@ int mlock_fixup(mm_struct* mm, vm_area_struct* vma, uint64_t start,
   const bool is = (newflags & VM_LOCKED) != 0;
   if (was == is) return 0;
   const uint64_t pages = (end - start) >> PAGE_SHIFT;
+  PlainWrite(&mm->locked_vm, "mm->locked_vm");
   mm->locked_vm = is ? mm->locked_vm + pages : mm->locked_vm - pages;
   mlock_vma_pages_range(vma, start, end, is);
   return 0;
@@ -72,6 +74,7 @@ void apply_mlockall_flags(mm_struct* mm, int flags)
   uint64_t to_add = 0;
   if ((flags & (MCL_CURRENT | MCL_FUTURE)) != 0) to_add = VM_LOCKED;
   if (to_add != 0 && (flags & MCL_ONFAULT) != 0) to_add |= VM_LOCKONFAULT;
+  PlainWrite(&mm->def_flags, "mm->def_flags");
   mm->def_flags &= ~VM_LOCKED_MASK;
   if ((flags & MCL_FUTURE) != 0) mm->def_flags |= to_add;
   if ((flags & MCL_FUTURE) != 0 && (flags & MCL_CURRENT) == 0) return;
@@ -111,6 +114,7 @@ void mlock_vma_pages_range(vm_area_struct* vma, uint64_t start, uint64_t end,
 
 void munlock_vma_pages_all(vm_area_struct* vma) {
   MayChangeVmas();
+  PlainWrite(&vma->vm_flags, "vma->vm_flags");
   vma->vm_flags &= ~VM_LOCKED_MASK;
   mlock_vma_pages_range(vma, vma->vm_start, vma->vm_end, /*lock=*/false);
 }

@@ -25,6 +25,7 @@
 #include "mm/oom_kill.h"
 #include "mm/pgtable.h"
 #include "mm/vma.h"
+#include "sched/race.h"
 
 namespace reapsim {
 namespace {
@@ -228,6 +229,7 @@ int64_t mmap_region(mm_struct* mm, const MmapArgs& args, uint64_t addr,
     if ((vma->vm_flags & (VM_SPECIAL | VM_HUGETLB)) != 0) {
       vma->vm_flags &= ~VM_LOCKED_MASK;
     } else {
+      PlainWrite(&mm->locked_vm, "mm->locked_vm");
       mm->locked_vm += vma_pages(vma);
     }
   }
@@ -240,7 +242,9 @@ int64_t mmap_region(mm_struct* mm, const MmapArgs& args, uint64_t addr,
 int64_t do_mmap(mm_struct* mm, const MmapArgs& args, uint64_t length)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
   if (args.pgoff + (length >> PAGE_SHIFT) < args.pgoff) return -EOVERFLOW;
+  PlainRead(&mm->map_count, "mm->map_count");
   if (mm->map_count > sysctl_max_map_count) return -ENOMEM;
+  PlainRead(&mm->def_flags, "mm->def_flags");
   uint64_t vm_flags = calc_vm_bits(args) | mm->def_flags | VM_MAYREAD |
                       VM_MAYWRITE | VM_MAYEXEC;
   const int64_t addr = get_unmapped_area(mm, args, length);
@@ -338,10 +342,13 @@ namespace {
 // mm/mmap.c:unlock_range() of all of mm, up to v5.17. No analysis: the
 // callers' locks differ.
 void MunlockAll(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (differences().reaps_mlocked || mm->locked_vm == 0) return;
+  if (differences().reaps_mlocked) return;
+  PlainRead(&mm->locked_vm, "mm->locked_vm");
+  if (mm->locked_vm == 0) return;
   for (vm_area_struct* vma = vma_first(mm); vma != nullptr;
        vma = vma_next(vma)) {
     if ((vma->vm_flags & VM_LOCKED) == 0) continue;
+    PlainWrite(&mm->locked_vm, "mm->locked_vm");
     mm->locked_vm -= vma_pages(vma);
     munlock_vma_pages_all(vma);
   }
@@ -374,6 +381,8 @@ void FreeVmas(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 
 // mm/mmap.c:__mt_destroy(), and what came before it: mm->mmap = NULL.
 void ForgetVmas(mm_struct* mm) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
+  PlainWrite(&mm->mmap, "mm->mmap");
+  PlainWrite(&mm->mmap_last, "mm->mmap_last");
   mm->mmap = nullptr;
   mm->mmap_last = nullptr;
   mm->torn_down = differences().uses_maple_tree;

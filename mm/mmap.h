@@ -10,6 +10,7 @@
 
 #include "mm/mm_types.h"
 #include "mm/mmap_lock.h"
+#include "sched/race.h"
 
 namespace reapsim {
 
@@ -50,6 +51,13 @@ vm_area_struct* vma_next(vm_area_struct* vma,
                          SourceLine source = SourceLine::Current());
 vm_area_struct* vma_prev(vm_area_struct* vma,
                          SourceLine source = SourceLine::Current());
+// Tells the race detector that the caller reads the VMA's bounds and flags.
+inline void PlainReadVma(const vm_area_struct* vma,
+                         SourceLine source = SourceLine::Current()) {
+  PlainRead(&vma->vm_start, "vma->vm_start", source);
+  PlainRead(&vma->vm_end, "vma->vm_end", source);
+  PlainRead(&vma->vm_flags, "vma->vm_flags", source);
+}
 // Fails with "use after free" unless the VMA is live.
 void vma_check_live(const vm_area_struct* vma,
                     SourceLine source = SourceLine::Current());

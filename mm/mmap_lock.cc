@@ -8,6 +8,7 @@
 #include "mm/mmap.h"
 #include "mm/vma.h"
 #include "sched/lockdep.h"
+#include "sched/race.h"
 #include "sched/rcu.h"
 #include "sched/task.h"
 
@@ -82,7 +83,8 @@ void vma_refcount_put(vm_area_struct* vma) {
   vma_check_live(vma);
   Invariant((vma->vm_refcnt & ~VMA_LOCK_OFFSET) != 0,
             "a VMA's lock is read-released, unheld");
-  LockReleased(LockClass::kVmaLock, &vma->vm_refcnt, SourceLine::Current());
+  LockReleased(LockClass::kVmaLock, &vma->vm_refcnt, SourceLine::Current(),
+               Hold::kShared);
   vma->vm_refcnt--;
 }
 
@@ -90,6 +92,7 @@ void vma_refcount_put(vm_area_struct* vma) {
 // to be so while the caller holds it for reading, but it may end.
 bool IsWriteLockedMeanwhile(const mm_struct* mm, const vm_area_struct* vma) {
   SchedulePoint(Point::kVmaLockSeq, Access::kRead, NumberOf(&mm->mm_lock_seq));
+  RaceAcquire(&mm->mm_lock_seq);
   return vma->vm_lock_seq == mm->mm_lock_seq;
 }
 
@@ -123,7 +126,7 @@ StartRead StartReadRefcount(mm_struct* mm, vm_area_struct* vma) {
   }
   vma->vm_refcnt++;
   LockAcquiredByTrying(LockClass::kVmaLock, &vma->vm_refcnt,
-                       SourceLine::Current());
+                       SourceLine::Current(), Hold::kShared);
   if (vma->vm_mm != mm) {
     // Its mm must outlive the wake-up that goes with the reference; this one
     // is nothing to the caller.
@@ -190,6 +193,7 @@ void vma_end_write_all(mm_struct* mm) {
   if (Form() == PerVmaLock::kNone) return;
   SchedulePoint(Point::kVmaEndWriteAll, Access::kRelease,
                 NumberOf(&mm->mm_lock_seq));
+  RaceStore(&mm->mm_lock_seq, /*release=*/true);
   mm->mm_lock_seq++;
 }
 
@@ -202,6 +206,7 @@ void vma_mark_attached(vm_area_struct* vma) {
     return;
   }
   SchedulePoint(Point::kVmaAttach, Access::kRelease, NumberOf(&vma->vm_refcnt));
+  RaceStore(&vma->vm_refcnt, /*release=*/true);
   vma->vm_refcnt = 1;
 }
 
@@ -243,7 +248,7 @@ void vma_start_read_locked(vm_area_struct* vma) ABSL_NO_THREAD_SAFETY_ANALYSIS {
             "a VMA is write-locked beside a holder of mmap_lock");
   vma->vm_refcnt++;
   LockAcquiredByTrying(LockClass::kVmaLock, &vma->vm_refcnt,
-                       SourceLine::Current());
+                       SourceLine::Current(), Hold::kShared);
 }
 
 vm_area_struct* lock_vma_under_rcu(mm_struct* mm, uint64_t address) {
@@ -267,6 +272,7 @@ vm_area_struct* lock_vma_under_rcu(mm_struct* mm, uint64_t address) {
     }
     rcu_read_unlock();
     // It was found before it was locked: meanwhile it may have shrunk.
+    PlainReadVma(vma);
     if (address >= vma->vm_start && address < vma->vm_end) return vma;
     vma_end_read(vma);
     return nullptr;

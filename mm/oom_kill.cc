@@ -17,6 +17,7 @@
 #include "sched/freezer.h"
 #include "sched/pid.h"
 #include "sched/printk.h"
+#include "sched/race.h"
 #include "sched/signal.h"
 
 namespace reapsim {
@@ -82,6 +83,7 @@ task_struct* find_lock_task_mm(task_struct* p) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (task_struct& t : p->signal->thread_head) {
     Charge(Cost::kThreadScanned, 1);
     task_lock(&t);
+    PlainRead(&t.mm, "task->mm");
     if (t.mm != nullptr) {
       found = &t;
       break;
@@ -276,6 +278,7 @@ void oom_reap_task(task_struct* tsk) {
   if (attempts > MAX_OOM_REAP_RETRIES && !test_bit(MMF_OOM_SKIP, &mm->flags)) {
     pr_info("oom_reaper: unable to reap pid:%d (%s)", tsk->pid, tsk->comm);
   }
+  PlainWrite(&tsk->oom_reaper_list, "task->oom_reaper_list");
   tsk->oom_reaper_list = nullptr;
   // Reaped or hopeless: either way the OOM killer must look elsewhere, or it
   // would wait for this mm for ever.
@@ -298,6 +301,9 @@ void oom_reaper(void* /*unused*/) {
     task_struct* tsk = nullptr;
     spin_lock(&state->oom_reaper_lock);
     if (state->oom_reaper_list != nullptr) {
+      PlainWrite(&state->oom_reaper_list, "oom_reaper_list");
+      PlainRead(&state->oom_reaper_list->oom_reaper_list,
+                "task->oom_reaper_list");
       tsk = state->oom_reaper_list;
       state->oom_reaper_list = tsk->oom_reaper_list;
     }
@@ -336,6 +342,8 @@ void wake_oom_reaper(timer_list* timer) {
   OomState& state = oom();
   spin_lock(&state.oom_reaper_lock);
   CheckNotQueued(state.oom_reaper_list, tsk);
+  PlainWrite(&tsk->oom_reaper_list, "task->oom_reaper_list");
+  PlainWrite(&state.oom_reaper_list, "oom_reaper_list");
   tsk->oom_reaper_list = state.oom_reaper_list;
   state.oom_reaper_list = tsk;
   Touch();

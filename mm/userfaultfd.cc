@@ -18,6 +18,7 @@
 #include "mm/rmap.h"
 #include "mm/tlb.h"
 #include "mm/vma.h"
+#include "sched/race.h"
 
 namespace reapsim {
 namespace {
@@ -108,6 +109,7 @@ int WatchRange(mm_struct* mm, userfaultfd_ctx* ctx, uint64_t start,
     }
     if (to < vma->vm_end && split_vma(mm, vma, to, false) != 0) return -ENOMEM;
     vma_start_write(vma);
+    PlainWrite(&vma->vm_flags, "vma->vm_flags");
     vma->vm_flags = (vma->vm_flags & ~VM_UFFD_FLAGS) | vm_flags;
     vma->vm_userfaultfd_ctx = watcher;
     (void)vma_merge(mm, vma);
@@ -161,6 +163,7 @@ unsigned handle_userfault(vm_fault* vmf) {
 
 void dup_userfaultfd(vm_area_struct* vma) {
   vma->vm_userfaultfd_ctx = nullptr;
+  PlainWrite(&vma->vm_flags, "vma->vm_flags");
   vma->vm_flags &= ~VM_UFFD_FLAGS;
 }
 

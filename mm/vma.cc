@@ -24,6 +24,7 @@
 #include "mm/memory.h"
 #include "mm/mmu_gather.h"
 #include "mm/mmu_notifier.h"
+#include "sched/race.h"
 
 namespace reapsim {
 namespace {
@@ -43,7 +44,9 @@ bool IsLiveIn(const vm_area_struct* vma, const mm_struct* mm) {
 // Follows a link of the list.
 vm_area_struct* Step(const mm_struct* mm, vm_area_struct* to,
                      SourceLine source) {
-  if (to != nullptr && !IsLiveIn(to, mm)) FailUseAfterFree(source);
+  if (to == nullptr) return nullptr;
+  if (!IsLiveIn(to, mm)) FailUseAfterFree(source);
+  PlainReadVma(to, source);
   return to;
 }
 
@@ -60,34 +63,41 @@ void vma_check_live(const vm_area_struct* vma, SourceLine source) {
 vm_area_struct* vma_first(mm_struct* mm,
                           SourceLine source) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   CheckNotTornDown(mm, source);
+  PlainRead(&mm->mmap, "mm->mmap", source);
   return Step(mm, mm->mmap, source);
 }
 vm_area_struct* vma_last(mm_struct* mm,
                          SourceLine source) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   CheckNotTornDown(mm, source);
+  PlainRead(&mm->mmap_last, "mm->mmap_last", source);
   return Step(mm, mm->mmap_last, source);
 }
 vm_area_struct* vma_next(vm_area_struct* vma, SourceLine source) {
   vma_check_live(vma, source);
+  PlainRead(&vma->vm_next, "vma->vm_next", source);
   return Step(vma->vm_mm, vma->vm_next, source);
 }
 vm_area_struct* vma_prev(vm_area_struct* vma, SourceLine source) {
   vma_check_live(vma, source);
+  PlainRead(&vma->vm_prev, "vma->vm_prev", source);
   return Step(vma->vm_mm, vma->vm_prev, source);
 }
 
 // No analysis: see vma_first().
 vm_area_struct* find_vma(mm_struct* mm, uint64_t address,
                          SourceLine source) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  PlainRead(&mm->mm_mt, "mm->mm_mt", source);
   auto above = mm->mm_mt.upper_bound(address);
   if (above != mm->mm_mt.begin()) {
     auto at = above;
     --at;
     vma_check_live(&*at, source);
+    PlainReadVma(&*at, source);
     if (at->vm_end > address) return &*at;
   }
   if (above == mm->mm_mt.end()) return nullptr;
   vma_check_live(&*above, source);
+  PlainReadVma(&*above, source);
   return &*above;
 }
 
@@ -123,6 +133,7 @@ vm_area_struct* vm_area_dup(const vm_area_struct* orig) {
 void __vm_area_free(vm_area_struct* vma) {
   Invariant(vma->vm_refcnt == 0 && !VmaIsReadLocked(vma),
             "a VMA is freed while it is attached, or read-locked");
+  RaceFree(vma, sizeof(*vma));
   if (!mm_state().vma_slab.Delete(vma)) {
     Fail(VerdictKind::kDoubleFree, "S3: a VMA is freed twice");
   }
@@ -151,6 +162,23 @@ void BeforeTreeStore(const mm_struct* mm) {
   SchedulePoint(Point::kVmaTreeStore, Access::kWrite, NumberOf(&mm->mm_mt));
 }
 
+// The links between two neighbours, either of which may be null: the ends.
+void PlainWriteLinks(mm_struct* mm, vm_area_struct* prev,
+                     vm_area_struct* next) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (prev == nullptr) {
+    PlainWrite(&mm->mmap, "mm->mmap");
+  } else {
+    PlainWrite(&prev->vm_next, "vma->vm_next");
+  }
+  if (next == nullptr) {
+    PlainWrite(&mm->mmap_last, "mm->mmap_last");
+  } else {
+    PlainWrite(&next->vm_prev, "vma->vm_prev");
+  }
+  PlainWrite(&mm->mm_mt, "mm->mm_mt");
+  PlainWrite(&mm->map_count, "mm->map_count");
+}
+
 void Insert(mm_struct* mm, vm_area_struct* vma)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mm->mmap_lock) {
   MayChangeVmas();
@@ -163,6 +191,7 @@ void Insert(mm_struct* mm, vm_area_struct* vma)
   Invariant((prev == nullptr || prev->vm_end <= vma->vm_start) &&
                 (next == nullptr || vma->vm_end <= next->vm_start),
             "VMAs of an mm overlap");
+  PlainWriteLinks(mm, prev, next);
   vma->vm_prev = prev;
   vma->vm_next = next;
   (prev == nullptr ? mm->mmap : prev->vm_next) = vma;
@@ -175,6 +204,7 @@ void Remove(mm_struct* mm, vm_area_struct* first, vm_area_struct* last)
   MayChangeVmas();
   vm_area_struct* prev = first->vm_prev;
   vm_area_struct* next = last->vm_next;
+  PlainWriteLinks(mm, prev, next);
   (prev == nullptr ? mm->mmap : prev->vm_next) = next;
   (next == nullptr ? mm->mmap_last : next->vm_prev) = prev;
   first->vm_prev = nullptr;
@@ -221,10 +251,12 @@ int __split_vma(mm_struct* mm, vm_area_struct* vma, uint64_t addr,
   if (new_below) {
     // The tree's order holds throughout: the old VMA only moves up within the
     // place it had.
+    PlainWrite(&vma->vm_start, "vma->vm_start");
     vma->vm_start = addr;
     vma->vm_pgoff += pages_below;
     made->vm_end = addr;
   } else {
+    PlainWrite(&vma->vm_end, "vma->vm_end");
     vma->vm_end = addr;
     made->vm_start = addr;
     made->vm_pgoff += pages_below;
@@ -235,6 +267,7 @@ int __split_vma(mm_struct* mm, vm_area_struct* vma, uint64_t addr,
 
 int split_vma(mm_struct* mm, vm_area_struct* vma, uint64_t addr,
               bool new_below) {
+  PlainRead(&mm->map_count, "mm->map_count");
   if (mm->map_count >= sysctl_max_map_count) return -ENOMEM;
   return __split_vma(mm, vma, addr, new_below);
 }
@@ -263,6 +296,8 @@ void MergeNext(mm_struct* mm, vm_area_struct* vma)
   vma_start_write(next);
   BeforeTreeStore(mm);
   Remove(mm, next, next);
+  PlainWrite(&vma->vm_end, "vma->vm_end");
+  PlainWrite(&vma->vm_flags, "vma->vm_flags");
   vma->vm_end = next->vm_end;
   vma->vm_flags |= next->vm_flags & VM_SOFTDIRTY;
   vma->anon_vma = vma->anon_vma || next->anon_vma;
@@ -293,6 +328,7 @@ vm_area_struct* vma_modify_flags(mm_struct* mm, vm_area_struct* vma,
     return nullptr;
   }
   vma_start_write(vma);
+  PlainWrite(&vma->vm_flags, "vma->vm_flags");
   vma->vm_flags = vm_flags;
   return vma_merge(mm, vma);
 }
@@ -370,6 +406,7 @@ int vms_gather_munmap_vmas(mm_struct* mm, uint64_t start, uint64_t end,
   for (vm_area_struct* vma = first;; vma = vma_next(vma)) {
     mm->total_vm -= vma_pages(vma);
     if ((vma->vm_flags & VM_LOCKED) != 0) {
+      PlainWrite(&mm->locked_vm, "mm->locked_vm");
       mm->locked_vm -= vma_pages(vma);
       if (!differences().reaps_mlocked) munlock_vma_pages_all(vma);
     }
@@ -439,7 +476,11 @@ int expand_downwards(vm_area_struct* vma,
     const uint64_t grow = (vma->vm_start - address) >> PAGE_SHIFT;
     error = -ENOMEM;
     if (MayGrow(vma->vm_end - address, grow)) {
-      if ((vma->vm_flags & VM_LOCKED) != 0) mm->locked_vm += grow;
+      if ((vma->vm_flags & VM_LOCKED) != 0) {
+        PlainWrite(&mm->locked_vm, "mm->locked_vm");
+        mm->locked_vm += grow;
+      }
+      PlainWrite(&vma->vm_start, "vma->vm_start");
       mm->total_vm += grow;
       vma->vm_start = address;
       vma->vm_pgoff -= grow;

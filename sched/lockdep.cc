@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "sched/race.h"
+
 namespace reapsim {
 namespace {
 

@@ -141,14 +141,28 @@ const char* FileOf(const SourceLine& source) {
                                                  : source.file;
 }
 
+enum class Kind : uint8_t { kRead, kWrite, kFree };
+
+const char* VerbOf(Kind kind) {
+  switch (kind) {
+    case Kind::kRead:
+      return "reads";
+    case Kind::kWrite:
+      return "writes";
+    case Kind::kFree:
+      return "frees";
+  }
+  return "?";
+}
+
 struct Side {
   uint32_t fiber;
-  bool write;
+  Kind kind;
   SourceLine source;
 
   // Which one is told first: the same, whichever came first.
   bool Before(const Side& other) const {
-    if (write != other.write) return write;
+    if (kind != other.kind) return kind > other.kind;
     const int files = std::strcmp(FileOf(source), FileOf(other.source));
     if (files != 0) return files < 0;
     if (source.line != other.source.line) {
@@ -164,9 +178,8 @@ struct Side {
   std::snprintf(text, sizeof(text),
                 "%s: task %u %s it at %s:%d, task %u %s it at %s:%d, and "
                 "nothing orders the two",
-                name, a.fiber, a.write ? "writes" : "reads", FileOf(a.source),
-                a.source.line, b.fiber, b.write ? "writes" : "reads",
-                FileOf(b.source), b.source.line);
+                name, a.fiber, VerbOf(a.kind), FileOf(a.source), a.source.line,
+                b.fiber, VerbOf(b.kind), FileOf(b.source), b.source.line);
   Fail(VerdictKind::kDataRace, text, b.source);
 }
 
@@ -211,6 +224,44 @@ void WatchRaces(Engine& engine) {
   for (uint32_t i = 0; i < kMaxRaceFibers; ++i) state->races->clocks[i][i] = 1;
 }
 
+namespace {
+
+void CheckLastWrite(const Location& location, const Clock& now, Side side) {
+  if (!IsUnordered(location.write, now)) return;
+  Report(location.name, side,
+         {.fiber = location.write.fiber,
+          .kind = Kind::kWrite,
+          .source = location.write.source});
+}
+
+// Of several the first task's, so that every run tells the same.
+void CheckReads(const Location& location, const Clock& now, Side side) {
+  const PastAccess* racing = nullptr;
+  for (const PastAccess& read : location.reads) {
+    if (IsUnordered(read, now) &&
+        (racing == nullptr || read.fiber < racing->fiber)) {
+      racing = &read;
+    }
+  }
+  if (racing == nullptr) return;
+  Report(
+      location.name, side,
+      {.fiber = racing->fiber, .kind = Kind::kRead, .source = racing->source});
+}
+
+void NoteRead(EngineState& state, Location* location, const PastAccess& read,
+              const Clock& now) {
+  PastAccess* slot = ReadSlot(location, read.fiber, now);
+  if (slot == nullptr) {
+    state.engine->SetRacesMissed(
+        "races of more than 8 unordered readers are not watched");
+  } else {
+    *slot = read;
+  }
+}
+
+}  // namespace
+
 namespace race_internal {
 
 void Access(const void* address, const char* name, bool write,
@@ -222,35 +273,16 @@ void Access(const void* address, const char* name, bool write,
   const Clock& now = races->clocks[self];
   Location* location = LocationAt(state, races, address, name);
   if (location == nullptr) return;
-  const Side side{.fiber = self, .write = write, .source = source};
-  if (IsUnordered(location->write, now)) {
-    Report(name, side,
-           {.fiber = location->write.fiber,
-            .write = true,
-            .source = location->write.source});
-  }
+  const Side side{.fiber = self,
+                  .kind = write ? Kind::kWrite : Kind::kRead,
+                  .source = source};
   const PastAccess access{.fiber = self, .time = now[self], .source = source};
+  CheckLastWrite(*location, now, side);
   if (!write) {
-    PastAccess* slot = ReadSlot(location, self, now);
-    if (slot == nullptr) {
-      state.engine->SetRacesMissed(
-          "races of more than 8 unordered readers are not watched");
-    } else {
-      *slot = access;
-    }
+    NoteRead(state, location, access, now);
     return;
   }
-  const PastAccess* racing = nullptr;
-  for (const PastAccess& read : location->reads) {
-    const bool races_too = IsUnordered(read, now);
-    if (races_too && (racing == nullptr || read.fiber < racing->fiber)) {
-      racing = &read;
-    }
-  }
-  if (racing != nullptr) {
-    Report(name, side,
-           {.fiber = racing->fiber, .write = false, .source = racing->source});
-  }
+  CheckReads(*location, now, side);
   location->write = access;
   std::memset(location->reads, 0, sizeof(location->reads));
 }
@@ -288,7 +320,7 @@ void Store(const void* address, bool release) {
   if (release) Release(address, Hold::kExclusive);
 }
 
-void Forget(const void* object, size_t size) {
+void Free(const void* object, size_t size, SourceLine source) {
   EngineState& state = Here<EngineState>();
   RaceState* races = WatchedState(state);
   if (races == nullptr) return;
@@ -296,11 +328,17 @@ void Forget(const void* object, size_t size) {
   const auto inside = [begin, size](const void* address) {
     return reinterpret_cast<uintptr_t>(address) - begin < size;
   };
+  const uint32_t self = state.current->id;
+  const Clock& now = races->clocks[self];
+  const Side side{.fiber = self, .kind = Kind::kFree, .source = source};
   Location* locations = LocationsOf(state);
   for (uint32_t i = 0; i < races->location_count; ++i) {
-    if (!inside(locations[i].address)) continue;
-    locations[i].write = PastAccess{};
-    std::memset(locations[i].reads, 0, sizeof(locations[i].reads));
+    Location& location = locations[i];
+    if (!inside(location.address)) continue;
+    CheckLastWrite(location, now, side);
+    CheckReads(location, now, side);
+    location.write = PastAccess{};
+    std::memset(location.reads, 0, sizeof(location.reads));
   }
   Object* objects = ObjectsOf(state);
   for (uint32_t i = 0; i < races->object_count; ++i) {

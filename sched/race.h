@@ -51,7 +51,7 @@ void Access(const void* location, const char* name, bool write,
 void Acquire(const void* object, Hold hold);
 void Release(const void* object, Hold hold);
 void Store(const void* object, bool release);
-void Forget(const void* object, size_t size);
+void Free(const void* object, size_t size, SourceLine source);
 }  // namespace race_internal
 
 // A plain access by the running task. `name` is how people call the location, a
@@ -84,10 +84,13 @@ inline void RaceStore(const void* object, bool release) {
   if (Here<EngineState>().races != nullptr) [[unlikely]]
     race_internal::Store(object, release);
 }
-// An object has been freed: what comes to lie there is another one.
-inline void RaceForget(const void* object, size_t size) {
+// The running task frees an object, which counts as a write to each location in
+// it that was ever looked at, as under KCSAN. What comes to lie there is
+// another one.
+inline void RaceFree(const void* object, size_t size,
+                     SourceLine source = SourceLine::Current()) {
   if (Here<EngineState>().races != nullptr) [[unlikely]]
-    race_internal::Forget(object, size);
+    race_internal::Free(object, size, source);
 }
 // The running task has made a fiber, which sees all that it has done.
 void RaceFork(EngineState& state, const Fiber* child);

@@ -3,6 +3,7 @@
 
 #include "sched/rcu.h"
 
+#include "sched/race.h"
 #include "sched/sched.h"
 
 namespace reapsim {
@@ -24,6 +25,7 @@ void call_rcu(rcu_head* head, void (*func)(rcu_head* head)) {
   Invariant(head->func == nullptr, "an rcu_head is queued twice");
   head->func = func;
   head->next = nullptr;
+  RaceRelease(RcuOrder(), Hold::kShared);
   head->seq = ++Here<EngineState>().rcu_seq;
   if (rcu.last != nullptr) rcu.last->next = head;
   if (rcu.first == nullptr) rcu.first = head;
@@ -42,6 +44,7 @@ int rcu_process_callbacks() {
     auto* func = head->func;
     head->func = nullptr;
     head->next = nullptr;
+    RaceAcquire(RcuOrder());
     func(head);
     done++;
   }

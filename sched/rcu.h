@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "sched/engine.h"
+#include "sched/race.h"
 
 namespace reapsim {
 
@@ -21,6 +22,10 @@ struct rcu_head {
   void (*func)(rcu_head* head) = nullptr;
   uint32_t seq = 0;
 };
+
+// What orders read sections before the callbacks that wait for them. It orders
+// those, too, that a callback need not wait for: some races are not seen.
+inline const void* RcuOrder() { return &Here<EngineState>().rcu_seq; }
 
 inline void rcu_read_lock(SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kRcuReadLock, Access::kAcquire, 0, source);
@@ -32,6 +37,7 @@ inline void rcu_read_unlock(SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kRcuReadUnlock, Access::kRelease, 0, source);
   Fiber* self = Here<EngineState>().current;
   Invariant(self->rcu_nesting > 0, "rcu_read_unlock without a lock", source);
+  RaceRelease(RcuOrder(), Hold::kShared);
   self->rcu_nesting--;
 }
 inline bool rcu_read_lock_held() {

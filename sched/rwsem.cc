@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "sched/race.h"
 #include "sched/task.h"
 
 namespace reapsim {

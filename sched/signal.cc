@@ -9,6 +9,7 @@
 
 #include "sched/freezer.h"
 #include "sched/pid.h"
+#include "sched/race.h"
 #include "sched/sched.h"
 
 namespace reapsim {
@@ -30,6 +31,7 @@ void WriteSignalFlags(signal_struct* signal, uint32_t flags) {
   MayTouchSignals();
   SchedulePoint(Point::kSignalFlagsWrite, Access::kWrite,
                 NumberOf(&signal->flags));
+  PlainWrite(&signal->flags, "signal->flags");
   signal->flags = flags;
   Touch();
 }
@@ -100,6 +102,7 @@ void ContinueGroup(task_struct* p) {
   }
   if (why == 0) return;
   SetStopFlags(signal, why | SIGNAL_STOP_CONTINUED);
+  PlainWrite(&signal->group_exit_code, "signal->group_exit_code");
   signal->group_stop_count = 0;
   signal->group_exit_code = 0;
 }
@@ -110,6 +113,7 @@ bool EndingGroupTakes(const signal_struct* signal, int sig) {
   if (!differences().coredump_sets_group_exit) {
     return (signal->flags & SIGNAL_GROUP_EXIT) == 0 && sig == SIGKILL;
   }
+  PlainRead(&signal->core_state, "signal->core_state");
   return signal->core_state != nullptr && sig == SIGKILL;
 }
 
@@ -117,6 +121,7 @@ bool EndingGroupTakes(const signal_struct* signal, int sig) {
 // further.
 bool prepare_signal(int sig, task_struct* p, bool force) {
   signal_struct* signal = p->signal;
+  PlainRead(&signal->flags, "signal->flags");
   if ((signal->flags & (SIGNAL_GROUP_EXIT | SIGNAL_GROUP_COREDUMP)) != 0) {
     return EndingGroupTakes(signal, sig);
   }
@@ -165,6 +170,7 @@ bool sig_fatal(const task_struct* p, int sig) {
 // The whole group starts to die, in the sender's context.
 void StartGroupExit(signal_struct* signal, int sig) {
   WriteSignalFlags(signal, SIGNAL_GROUP_EXIT);
+  PlainWrite(&signal->group_exit_code, "signal->group_exit_code");
   signal->group_exit_code = sig;
   signal->group_stop_count = 0;
   for (task_struct& t : signal->thread_head) {

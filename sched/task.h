@@ -18,6 +18,7 @@
 #include "absl/base/thread_annotations.h"
 #include "sched/engine.h"
 #include "sched/mutex.h"
+#include "sched/race.h"
 #include "sched/rcu.h"
 #include "sched/rwsem.h"
 #include "sched/signal_types.h"
@@ -316,7 +317,9 @@ inline T READ_ONCE(const T& field, SourceLine source = SourceLine::Current())
   return field;
 }
 
-// Atomic counters: one visible step each.
+// Atomic counters: one visible step each. What returns a value orders what
+// comes before it and after (Documentation/atomic_t.txt); what does not,
+// nothing.
 inline void atomic_inc(uint32_t* v, SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(v), source);
   Touch();
@@ -327,6 +330,8 @@ inline uint32_t atomic_dec_return(uint32_t* v,
                                   SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kRefDec, Access::kWrite, NumberOf(v), source);
   Invariant(*v > 0, "S6: a counter is decremented below zero", source);
+  RaceAcquire(v);
+  RaceRelease(v);
   Touch();
   return --*v;
 }
@@ -347,6 +352,8 @@ template <class Word>
 inline bool test_and_set_bit(unsigned bit, Word* word,
                              SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kFlagSet, Access::kWrite, NumberOf(word), source);
+  RaceAcquire(word);
+  RaceRelease(word);
   Touch();
   const bool was = (*word >> bit & 1) != 0;
   *word |= Word{1} << bit;
@@ -355,7 +362,9 @@ inline bool test_and_set_bit(unsigned bit, Word* word,
 template <class Word>
 inline void set_bit(unsigned bit, Word* word,
                     SourceLine source = SourceLine::Current()) {
-  (void)test_and_set_bit(bit, word, source);
+  SchedulePoint(Point::kFlagSet, Access::kWrite, NumberOf(word), source);
+  Touch();
+  *word |= Word{1} << bit;
 }
 
 inline void task_lock(task_struct* p, SourceLine source = SourceLine::Current())

@@ -3,6 +3,7 @@
 
 #include "sched/timer.h"
 
+#include "sched/race.h"
 #include "sched/sched.h"
 
 namespace reapsim {
@@ -55,6 +56,7 @@ uint64_t Sleep(uint64_t jiffies, uint32_t state) {
 void add_timer(timer_list* timer, uint64_t jiffies) {
   SchedState& sched = Here<SchedState>();
   Invariant(!timer->armed, "a timer is armed twice");
+  RaceRelease(timer);
   uint32_t i = 0;
   while (i < sched.timers.count && *Slot(sched, i) != nullptr) ++i;
   REAP_CHECK(i < kMaxTimers, "timer: table full");

@@ -9,6 +9,7 @@
 
 #include "mm/mm_types.h"
 #include "sched/freezer.h"
+#include "sched/race.h"
 #include "sched/sched.h"
 
 namespace reapsim {
@@ -21,6 +22,8 @@ int zap_process(task_struct* start, int exit_code, uint32_t flags) {
   signal_struct* signal = start->signal;
   SchedulePoint(Point::kSignalFlagsWrite, Access::kWrite,
                 NumberOf(&signal->flags));
+  PlainWrite(&signal->flags, "signal->flags");
+  PlainWrite(&signal->group_exit_code, "signal->group_exit_code");
   signal->flags = flags;
   Touch();
   signal->group_exit_code = exit_code;
@@ -47,8 +50,10 @@ int zap_own_group(task_struct* tsk, core_state* core_state, int exit_code) {
   spin_lock(&tsk->sighand->siglock);
   if (!signal_group_exit(signal)) {
     if (d.coredump_kills_mm_sharers) {
+      PlainWrite(&tsk->mm->core_state_515, "mm->core_state");
       tsk->mm->core_state_515 = core_state;
     } else {
+      PlainWrite(&signal->core_state, "signal->core_state");
       signal->core_state = core_state;
     }
     // What ends a group other than by SIGNAL_GROUP_EXIT.
@@ -122,6 +127,7 @@ int coredump_wait(int exit_code, core_state* core_state) {
             NumberOf(&core_state->nr_threads), [self, core_state] {
               return core_state->nr_threads == 0 && !freezing(self);
             });
+  RaceAcquire(&core_state->nr_threads);
   self->__state = TASK_RUNNING;
   return nr;
 }
@@ -133,6 +139,7 @@ void ReleaseParked(core_thread* next) {
     next = curr->next;
     // Once its task is null the thread, with this entry, may be gone.
     SchedulePoint(Point::kWake, Access::kWrite, NumberOf(curr));
+    RaceRelease(curr);
     curr->task = nullptr;
   }
 }
@@ -145,23 +152,29 @@ void coredump_finish(bool core_dumped) {
   core_thread* next = nullptr;
   spin_lock(&self->sighand->siglock);
   if (core_dumped && !__fatal_signal_pending(self)) {
+    PlainWrite(&signal->group_exit_code, "signal->group_exit_code");
     signal->group_exit_code |= 0x80;
   }
   SchedulePoint(Point::kSignalFlagsWrite, Access::kWrite,
                 NumberOf(&signal->flags));
   if (!d.coredump_sets_group_exit) {
     signal->group_exec_task = nullptr;
+    PlainWrite(&signal->flags, "signal->flags");
     signal->flags = SIGNAL_GROUP_EXIT;
     Touch();
   }
   if (!d.coredump_kills_mm_sharers) {
     next = signal->core_state->dumper.next;
+    PlainWrite(&signal->core_state, "signal->core_state");
     signal->core_state = nullptr;
   }
   spin_unlock(&self->sighand->siglock);
   if (d.coredump_kills_mm_sharers) next = of_mm->dumper.next;
   ReleaseParked(next);
-  if (d.coredump_kills_mm_sharers) self->mm->core_state_515 = nullptr;
+  if (d.coredump_kills_mm_sharers) {
+    PlainWrite(&self->mm->core_state_515, "mm->core_state");
+    self->mm->core_state_515 = nullptr;
+  }
 }
 
 bool dump_interrupted() {
@@ -210,6 +223,7 @@ void coredump_task_exit(task_struct* tsk, core_state* core_state) {
   const core_thread* entry = &self;
   WaitUntil(Point::kCoredumpPark, Access::kRead, NumberOf(entry),
             [tsk, entry] { return entry->task == nullptr && !freezing(tsk); });
+  RaceAcquire(entry);
   tsk->__state = TASK_RUNNING;
 }
 

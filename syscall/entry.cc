@@ -9,6 +9,7 @@
 #include "mm/kthread.h"
 #include "mm/mmap.h"
 #include "sched/engine.h"
+#include "sched/race.h"
 #include "sched/rcu.h"
 #include "sched/sched.h"
 #include "syscall/exit.h"
@@ -92,6 +93,7 @@ void SoftirqThread(void* /*unused*/) {
     });
     if (timer_list* timer = sched->expired_timer; timer != nullptr) {
       sched->expired_timer = nullptr;
+      RaceAcquire(timer);
       timer->function(timer);
     }
     (void)rcu_process_callbacks();

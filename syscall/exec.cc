@@ -14,6 +14,7 @@
 #include "mm/memory.h"
 #include "sched/file.h"
 #include "sched/pid.h"
+#include "sched/race.h"
 #include "sched/sched.h"
 #include "sched/signal.h"
 #include "syscall/exit.h"
@@ -33,6 +34,7 @@ struct linux_binprm {
 // mm's mmap_lock, if there is one.
 void activate_mm(task_struct* tsk, mm_struct* mm) {
   task_lock(tsk);
+  PlainWrite(&tsk->mm, "task->mm");
   tsk->active_mm = mm;
   tsk->mm = mm;
   task_unlock(tsk);

@@ -19,6 +19,7 @@
 #include "sched/file.h"
 #include "sched/pid.h"
 #include "sched/printk.h"
+#include "sched/race.h"
 #include "sched/sched.h"
 #include "sched/signal.h"
 #include "syscall/coredump.h"
@@ -111,6 +112,7 @@ bool try_to_set_owner(task_struct* g, mm_struct* mm) {
     if (t_mm == nullptr) continue;
     if (t_mm != mm) return false;
     task_lock(&t);
+    PlainRead(&t.mm, "task->mm");
     const bool still = t.mm == mm;
     if (still) mm->owner = &t;
     task_unlock(&t);
@@ -124,6 +126,7 @@ bool try_to_set_owner(task_struct* g, mm_struct* mm) {
 void wait_for_dump_in_exit_mm(task_struct* tsk, mm_struct* mm) {
   if (!differences().coredump_waits_in_exit_mm) return;
   mmap_read_lock(mm);
+  PlainRead(&mm->core_state_515, "mm->core_state");
   core_state* core = mm->core_state_515;
   mmap_read_unlock(mm);
   if (core != nullptr) coredump_task_exit(tsk, core);
@@ -143,6 +146,7 @@ void exit_mm() {
   mmgrab(mm);
   Invariant(mm == self->active_mm, "exit_mm: active_mm is another mm");
   task_lock(self);
+  PlainWrite(&self->mm, "task->mm");
   self->mm = nullptr;
   task_unlock(self);
   mmap_read_unlock(mm);
@@ -246,6 +250,8 @@ void exit_notify(task_struct* tsk) {
 void count_quick_thread(signal_struct* signal, int code) {
   signal->quick_threads--;
   if (signal->quick_threads == 0 && (signal->flags & SIGNAL_GROUP_EXIT) == 0) {
+    PlainWrite(&signal->flags, "signal->flags");
+    PlainWrite(&signal->group_exit_code, "signal->group_exit_code");
     signal->flags = SIGNAL_GROUP_EXIT;
     Touch();
     signal->group_exit_code = code;
@@ -257,6 +263,7 @@ void count_quick_thread(signal_struct* signal, int code) {
 // runs already, if any. Caller: siglock.
 core_state* leave_coredump(task_struct* tsk) {
   tsk->flags |= PF_POSTCOREDUMP;
+  PlainRead(&tsk->signal->core_state, "signal->core_state");
   return tsk->signal->core_state;
 }
 
@@ -382,6 +389,7 @@ void do_group_exit(int exit_code) {
   Mark(Point::kDoGroupExit);
   const bool always = differences().guarantees_group_exit;
   if ((READ_ONCE(sig->flags) & SIGNAL_GROUP_EXIT) != 0) {
+    PlainRead(&sig->group_exit_code, "signal->group_exit_code");
     exit_code = sig->group_exit_code;
   } else if (READ_ONCE(sig->group_exec_task) != nullptr) {
     exit_code = 0;
@@ -389,11 +397,14 @@ void do_group_exit(int exit_code) {
     spinlock_t* siglock = &self->sighand->siglock;
     spin_lock(siglock);
     // Another thread may have been faster.
+    PlainRead(&sig->flags, "signal->flags");
     if ((sig->flags & SIGNAL_GROUP_EXIT) != 0) {
       exit_code = sig->group_exit_code;
     } else if (sig->group_exec_task != nullptr) {
       exit_code = 0;
     } else {
+      PlainWrite(&sig->group_exit_code, "signal->group_exit_code");
+      PlainWrite(&sig->flags, "signal->flags");
       sig->group_exit_code = exit_code;
       sig->flags = SIGNAL_GROUP_EXIT;
       Touch();

@@ -20,6 +20,7 @@
 #include "sched/file.h"
 #include "sched/freezer.h"
 #include "sched/pid.h"
+#include "sched/race.h"
 #include "sched/signal.h"
 #include "syscall/exit.h"
 #include "syscall/futex.h"
@@ -34,6 +35,7 @@ void ret_from_fork(void* arg) {
   auto* task = static_cast<task_struct*>(arg);
   WaitUntil(Point::kWake, Access::kRead, NumberOf(&task->__state),
             [task] { return task->__state != TASK_NEW; });
+  RaceAcquire(&task->__state);
   Here<SchedState>().task_entry(task);
 }
 
@@ -76,6 +78,7 @@ void complete_vfork_done(task_struct* tsk) {
   completion* vfork = tsk->vfork_done;
   if (vfork != nullptr) {
     tsk->vfork_done = nullptr;
+    RaceRelease(vfork);
     vfork->done++;
   }
   task_unlock(tsk);
@@ -92,6 +95,7 @@ bool wait_for_vfork_done(task_struct* child, const completion* vfork) {
   self->__state = TASK_RUNNING;
   cgroup_leave_frozen(/*always_leave=*/false);
   const bool killed = vfork->done == 0;
+  if (!killed) RaceAcquire(vfork);
   if (killed) {
     task_lock(child);
     child->vfork_done = nullptr;
@@ -509,6 +513,7 @@ task_struct* copy_process(const kernel_clone_args& args, int* error) {
 
 void wake_up_new_task(task_struct* p) {
   SchedulePoint(Point::kWake, Access::kWrite, NumberOf(&p->__state));
+  RaceRelease(&p->__state);
   p->__state = TASK_RUNNING;
 }
 

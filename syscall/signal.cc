@@ -9,6 +9,7 @@
 
 #include "sched/freezer.h"
 #include "sched/pid.h"
+#include "sched/race.h"
 #include "syscall/coredump.h"
 #include "syscall/exit.h"
 #include "syscall/ptrace.h"
@@ -43,7 +44,10 @@ void StartGroupStop(int signr) {
   signal_struct* sig = self->signal;
   const uint32_t gstop = JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME |
                          static_cast<uint32_t>(signr) << kJobctlSignalShift;
-  if ((sig->flags & SIGNAL_STOP_STOPPED) == 0) sig->group_exit_code = signr;
+  if ((sig->flags & SIGNAL_STOP_STOPPED) == 0) {
+    PlainWrite(&sig->group_exit_code, "signal->group_exit_code");
+    sig->group_exit_code = signr;
+  }
   sig->group_stop_count = 0;
   if (task_set_jobctl_pending(self, gstop)) sig->group_stop_count++;
   for (task_struct& t : sig->thread_head) {

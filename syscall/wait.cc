@@ -17,6 +17,7 @@
 
 #include "mm/fork.h"
 #include "sched/pid.h"
+#include "sched/race.h"
 #include "sched/sched.h"
 #include "sched/signal.h"
 #include "syscall/exit.h"
@@ -139,6 +140,8 @@ Found FindEvent(const wait_opts& wo, task_struct* self, int* notask_error) {
 }
 
 int exit_status(const task_struct* p) {
+  PlainRead(&p->signal->flags, "signal->flags");
+  PlainRead(&p->signal->group_exit_code, "signal->group_exit_code");
   return (p->signal->flags & SIGNAL_GROUP_EXIT) != 0
              ? p->signal->group_exit_code
              : p->exit_code;
