@@ -242,17 +242,18 @@ const Program kPrograms[] = {
        });
      },
      true},
-    {"MemoryThatWasFreedBetween",
+    {"MemoryThatIsFreedWhileItIsRead",
      [](ToyWorld* world) {
        ToyWord* x = world->NewWord(0);
        int* cell = world->NewCell();
-       for (int i = 0; i < 2; ++i) {
-         world->AddTask([=] {
-           (void)x->Load();
-           ToyWrite(cell, 1);
-           RaceFree(cell, sizeof(*cell));
-         });
-       }
+       world->AddTask([=] {
+         (void)x->Load();
+         (void)ToyRead(cell);
+       });
+       world->AddTask([=] {
+         (void)x->Load();
+         RaceFree(cell, sizeof(*cell));
+       });
      },
      true},
     {"MemoryThatWasFreedAndUsedAgain",

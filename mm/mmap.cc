@@ -342,9 +342,8 @@ namespace {
 // mm/mmap.c:unlock_range() of all of mm, up to v5.17. No analysis: the
 // callers' locks differ.
 void MunlockAll(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (differences().reaps_mlocked) return;
   PlainRead(&mm->locked_vm, "mm->locked_vm");
-  if (mm->locked_vm == 0) return;
+  if (differences().reaps_mlocked || mm->locked_vm == 0) return;
   for (vm_area_struct* vma = vma_first(mm); vma != nullptr;
        vma = vma_next(vma)) {
     if ((vma->vm_flags & VM_LOCKED) == 0) continue;
