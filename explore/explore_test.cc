@@ -329,6 +329,33 @@ TEST(Explore, PrintsAFailureForPeople) {
   }
 }
 
+TEST(FailsWith, TakesANumberForAWholeOne) {
+  struct Case {
+    const char* what;
+    const char* begin;
+    bool matches;
+  };
+  constexpr VerdictKind kKind = VerdictKind::kInvariantBroken;
+  for (const Case& c : {
+           Case{"S1: so", "S1", true},
+           Case{"S1: so", "S1: s", true},
+           Case{"S1", "S1", true},
+           Case{"S17: so", "S1", false},
+           Case{"S30: so", "S3", false},
+           Case{"S30: so", "S30", true},
+           Case{"S30: so", "S", true},
+           Case{"S30: so", "", true},
+           Case{"S3", "S30", false},
+       }) {
+    Exploration found;
+    found.failure = Failure{.verdict = {.kind = kKind, .what = c.what}};
+    const bool matches = ::testing::Value(found, FailsWith(kKind, c.begin));
+    EXPECT_EQ(matches, c.matches) << c.what << ", " << c.begin;
+    EXPECT_FALSE(
+        ::testing::Value(found, FailsWith(VerdictKind::kLeak, c.begin)));
+  }
+}
+
 TEST(Explore, SaysThatAProgramHolds) {
   LostUpdate world;
   const Exploration found = Explore(world);

@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 
 #include <string>
+#include <string_view>
 
 #include "explore/explain.h"
 #include "explore/explore.h"
@@ -26,13 +27,23 @@ MATCHER(HoldsInEverySchedule,
   return found.exhausted && !found.failure;
 }
 
+// Whether `text` begins with `begin`, and a number at the end of that is the
+// whole number: "S1" does not begin "S17: ...".
+inline bool BeginsWith(std::string_view text, std::string_view begin) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.substr(0, begin.size()) != begin) return false;
+  const bool number = !begin.empty() && is_digit(begin.back());
+  return !number || text.size() == begin.size() ||
+         !is_digit(text[begin.size()]);
+}
+
 // Some schedule ends with a verdict of that kind whose text begins so.
-MATCHER_P2(FailsWith, kind, prefix,
+MATCHER_P2(FailsWith, kind, begin,
            std::string(negation ? "doesn't fail with " : "fails with ") +
-               VerdictName(kind) + ": " + prefix) {
+               VerdictName(kind) + ": " + begin) {
   const Exploration& found = arg;
   return found.failure && found.failure->verdict.kind == kind &&
-         found.failure->verdict.what.rfind(prefix, 0) == 0;
+         BeginsWith(found.failure->verdict.what, begin);
 }
 
 }  // namespace reapsim
