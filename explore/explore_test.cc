@@ -356,6 +356,38 @@ TEST(FailsWith, TakesANumberForAWholeOne) {
   }
 }
 
+TEST(HoldsInEverySchedule, SaysOfARandomSearchThatItProvesNothing) {
+  LostUpdate world;
+  const Exploration found =
+      Explore(world, {.strategy = Strategy::kRandom, .executions = 10});
+  ::testing::StringMatchResultListener why;
+  EXPECT_FALSE(
+      ::testing::ExplainMatchResult(HoldsInEverySchedule(), found, &why));
+  EXPECT_EQ(why.str(),
+            "in which no schedule that was tried fails, but not every one was: "
+            "random executions cover what they happen to meet");
+}
+
+// A property of the results, which no invariant of the world's knows.
+class MustNotLose : public LostUpdate {
+ public:
+  std::string WrongEnd() const override {
+    return Outcome().rfind("counter=2;", 0) == 0 ? "" : "an addition is lost";
+  }
+};
+
+TEST(Explore, TakesAWrongEndForAFailure) {
+  for (const Strategy strategy : kAll) {
+    MustNotLose world;
+    const Exploration found =
+        Explore(world, {.strategy = strategy, .executions = 1000});
+    EXPECT_THAT(found,
+                FailsWith(VerdictKind::kWrongResult, "an addition is lost"));
+    EXPECT_EQ(found.failure->preemptions, 1);
+    EXPECT_TRUE(found.failure->fewest_preemptions);
+  }
+}
+
 TEST(Explore, SaysThatAProgramHolds) {
   LostUpdate world;
   const Exploration found = Explore(world);

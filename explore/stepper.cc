@@ -83,8 +83,13 @@ bool JudgeEnd(World& world) {
   std::vector<std::string> problems;
   world.AtEnd(&problems);
   if (engine.stopped()) return false;
-  if (problems.empty()) return true;
-  engine.Report(VerdictKind::kLeak, problems.front());
+  if (!problems.empty()) {
+    engine.Report(VerdictKind::kLeak, problems.front());
+    return false;
+  }
+  const std::string wrong = world.WrongEnd();
+  if (wrong.empty()) return true;
+  engine.Report(VerdictKind::kWrongResult, wrong);
   return false;
 }
 

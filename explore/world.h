@@ -47,6 +47,9 @@ class World {
   // Asked when nobody can go on and nobody must: adds what should not be, a
   // leaked reference for instance.
   virtual void AtEnd(std::vector<std::string>* /*problems*/) {}
+  // Asked after that, if nothing was: how the end is not what it should be,
+  // one sentence, or "" if it is. For what a test says of results.
+  virtual std::string WrongEnd() const { return ""; }
   // What an end state looks like from outside, the same text for what counts as
   // the same: "P0:r0=0; P1:r0=-EINVAL;".
   virtual std::string Outcome() const { return ""; }

@@ -101,6 +101,10 @@ void KernelWorld::AtEnd(std::vector<std::string>* problems) {
   }
 }
 
+std::string KernelWorld::WrongEnd() const {
+  return wrong_ == nullptr ? "" : wrong_();
+}
+
 std::string KernelWorld::Outcome() const {
   return outcome_ == nullptr ? "" : outcome_();
 }

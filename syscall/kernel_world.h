@@ -17,6 +17,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "explore/world.h"
@@ -44,13 +45,23 @@ class KernelWorld : public World {
   // Kernel::UnmetGoals() and, if nobody stands inside the kernel,
   // Kernel::Conservation().
   void AtEnd(std::vector<std::string>* problems) override;
+  std::string WrongEnd() const override;
   std::string Outcome() const override;
+
+  // What must hold at every end: `wrong` says how it does not, in one sentence,
+  // or "". That is a verdict, kWrongResult, to which a search finds the
+  // shortest schedule. `wrong` must look at the machine's state only: a task,
+  // an Out.
+  void CheckEnds(std::function<std::string()> wrong) {
+    wrong_ = std::move(wrong);
+  }
 
   Kernel& kernel() const { return *kernel_; }
 
  private:
   Kernel* kernel_;
   std::function<std::string()> outcome_;
+  std::function<std::string()> wrong_;
 };
 
 }  // namespace reapsim

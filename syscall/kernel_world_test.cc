@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cerrno>
+
 #include "base/units.h"
 #include "explore/explore.h"
 #include "syscall/matchers.h"
@@ -74,6 +76,36 @@ TEST(KernelWorld, FindsTheUseAfterFreeOfTheOriginalPatch) {
   const Replayed again = Replay(world, found.failure->deviations);
   EXPECT_EQ(again.verdict.ToString(), found.failure->verdict.ToString());
   EXPECT_EQ(again.trace_hash, found.failure->trace_hash);
+}
+
+TEST(KernelWorld, FindsTheShortestScheduleToAWrongEnd) {
+  Race race("v6.18");
+  KernelWorld world = race.World();
+  world.CheckEnds([&race] {
+    return race.result_.Get() == -ESRCH ? "the call came too late" : "";
+  });
+  const Exploration found = Explore(world, {});
+  ASSERT_TRUE(found.failure);
+  EXPECT_EQ(found.failure->verdict.kind, VerdictKind::kWrongResult);
+  EXPECT_EQ(found.failure->verdict.what, "the call came too late");
+  // The victim dies, then the call is made.
+  EXPECT_EQ(found.failure->preemptions, 0);
+  EXPECT_TRUE(found.failure->fewest_preemptions);
+  const Replayed again = Replay(world, found.failure->deviations);
+  EXPECT_EQ(again.verdict.kind, VerdictKind::kWrongResult);
+  EXPECT_EQ(again.verdict.what, found.failure->verdict.what);
+  EXPECT_EQ(again.trace_hash, found.failure->trace_hash);
+}
+
+TEST(KernelWorld, HoldsIfNoEndIsWrong) {
+  Race race("v6.18");
+  KernelWorld world = race.World();
+  world.CheckEnds([&race] {
+    return race.result_.Get() == -EINVAL ? "taken for alive" : "";
+  });
+  const Exploration found = Explore(world, {.max_preemptions = 1});
+  EXPECT_FALSE(found.failure) << found.failure->verdict.ToString();
+  EXPECT_TRUE(found.exhausted) << found.unexplored;
 }
 
 }  // namespace

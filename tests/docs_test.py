@@ -271,6 +271,12 @@ class ShownCodeTest(unittest.TestCase):
         self.assertTrue(shown.startswith("TEST("))
         self.assertTrue(shown.endswith("}\n"))
 
+    def test_page_on_search_shows_the_test_that_is_run(self):
+        shown = first_block(read("docs/explore.md"), "cpp")
+        self.assertIn("\n" + shown, read("tests/search_example_test.cc"))
+        self.assertTrue(shown.startswith("TEST("))
+        self.assertTrue(shown.endswith("}\n"))
+
     def test_lesson_starts_from_the_file_that_is_there(self):
         text = read("docs/lesson-1.md")
         for path in ("docs/lesson-1/exercise_test.cc",
