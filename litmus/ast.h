@@ -158,6 +158,7 @@ struct Promise {
   };
   std::vector<Range> versions;
   std::vector<std::string> switches;
+  std::vector<Place> switch_places;  // of each
   std::string breaks;  // "S3"; empty: not said
 };
 

@@ -110,13 +110,14 @@ class Checker {
   }
 
   absl::Status CheckSwitches(const Promise& promise) const {
-    for (const std::string& name : promise.switches) {
+    for (size_t i = 0; i < promise.switches.size(); ++i) {
+      const std::string& name = promise.switches[i];
       if (ParseSwitch(name).ok()) continue;
       std::vector<absl::string_view> names;
       for (const SwitchInfo& each : AllSwitches()) names.push_back(each.name);
-      return Error(promise.place,
+      return Error(promise.switch_places[i],
                    absl::StrCat("there is no switch ", Quoted(name)),
-                   Nearest(name, names, absl::StrJoin(names, ", ")));
+                   Nearest(name, names, "one that base/switches.h names"));
     }
     return absl::OkStatus();
   }

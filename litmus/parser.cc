@@ -569,7 +569,7 @@ absl::StatusOr<ReapFile> ParseReapFile(absl::string_view text,
   file.file_name = std::string(file_name);
   file.name = words->name;
   absl::StatusOr<std::vector<Promise>> promises =
-      ReadPromises(words->comments, file_name, words->name_place);
+      ReadPromises(words->comments, file_name, words->tokens.front().place);
   if (!promises.ok()) return promises.status();
   file.promises = *std::move(promises);
   REAPSIM_RETURN_IF_ERROR(

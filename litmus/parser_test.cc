@@ -207,8 +207,17 @@ std::vector<ErrorCase> ErrorCases() {
        "number, or one of { } ( ) [ ] , ; : = < > ~ - + | & /\\ \\/"},
       // Promises.
       {"NoPromise", "REAP t\n{ }\n",
-       "1:6: the file promises no result; expected a comment (* Result: Never "
-       "*), or Sometimes, or Always"},
+       "2:1: the file promises no result; expected a comment (* Result: Never "
+       "*), or Sometimes, or Always, before this"},
+      {"MisspeltPromise", "REAP t\n(* Of two.\n * Resutl: Never\n *)\n{ }\n",
+       "3:4: \"Resutl:\" begins no promise; expected Result:"},
+      {"PromiseInSmallLetters", "REAP t\n(* result: Never *)\n{ }\n",
+       "2:4: \"result:\" begins no promise; expected Result:"},
+      {"PromiseWithoutColon", "REAP t\n(* Result Never *)\n{ }\n",
+       "2:4: \"Result\" begins no promise; expected Result:"},
+      // Although there is another one.
+      InPromise("SecondPromiseMisspelt", "Never v6.18\n * Results: Always",
+                "3:4: \"Results:\" begins no promise; expected Result:"),
       InPromise("NoFrequency", "v6.18",
                 "2:12: \"v6.18\": the result says nothing; expected Never, "
                 "Sometimes or Always"),
@@ -221,8 +230,11 @@ std::vector<ErrorCase> ErrorCases() {
                 "2:23: \"breaks\": no switch after with; expected the name of "
                 "a model switch"),
       InPromise("UnknownSwitch", "Never v6.18 with no-rechek",
-                "2:4: there is no switch \"no-rechek\"; expected "
+                "2:29: there is no switch \"no-rechek\"; expected "
                 "no-recheck"),
+      InPromise("NoSuchSwitch", "Never v6.18 with no-recheck, sevenfold",
+                "2:41: there is no switch \"sevenfold\"; expected one that "
+                "base/switches.h names"),
       InPromise("NoInvariant", "Sometimes breaks X4",
                 "2:29: \"X4\": this is no number of an invariant; expected S1 "
                 "to S30 or L1 to L9, as docs/invariants.md has them"),

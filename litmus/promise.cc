@@ -3,7 +3,9 @@
 
 #include "litmus/promise.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/kernel_version.h"
+#include "report/nearest.h"
 
 namespace reapsim {
 namespace {
@@ -123,6 +126,7 @@ class PromiseReader {
     ++next_;
     while (More() && !AtKeyword()) {
       promise_.switches.push_back(std::string(words_[next_].text));
+      promise_.switch_places.push_back(words_[next_].place);
       ++next_;
     }
     if (promise_.switches.empty()) {
@@ -149,21 +153,44 @@ class PromiseReader {
   Promise promise_;
 };
 
+// A line that somebody meant to be a promise: a first word that is nearly
+// "Result", and what follows that in one.
+bool IsMisspelt(const CommentLine& line) {
+  const std::vector<Word> words = WordsOf(line.text, line.place);
+  if (words.size() < 2) return false;
+  absl::string_view first = words[0].text;
+  const bool colon = absl::ConsumeSuffix(&first, ":");
+  const bool frequency = std::any_of(
+      std::begin(kFrequencies), std::end(kFrequencies),
+      [&](Frequency each) { return words[1].text == FrequencyName(each); });
+  return (colon || frequency) &&
+         !NearestNames(absl::AsciiStrToLower(first), {"result"}).empty();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Promise>> ReadPromises(
     const std::vector<CommentLine>& lines, absl::string_view file_name,
-    Place name_place) {
+    Place state) {
   std::vector<Promise> promises;
   for (const CommentLine& line : lines) {
-    if (!absl::StartsWith(line.text, kResult)) continue;
+    if (!absl::StartsWith(line.text, kResult)) {
+      if (!IsMisspelt(line)) continue;
+      return ErrorAt(
+          file_name, line.place,
+          absl::StrCat(Quoted(line.text.substr(0, line.text.find(' '))),
+                       " begins no promise"),
+          kResult);
+    }
     absl::StatusOr<Promise> promise = PromiseReader(file_name, line).Read();
     if (!promise.ok()) return promise.status();
     promises.push_back(*std::move(promise));
   }
   if (promises.empty()) {
-    return ErrorAt(file_name, name_place, "the file promises no result",
-                   "a comment (* Result: Never *), or Sometimes, or Always");
+    return ErrorAt(
+        file_name, state, "the file promises no result",
+        "a comment (* Result: Never *), or Sometimes, or Always, before "
+        "this");
   }
   return promises;
 }

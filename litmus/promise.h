@@ -20,10 +20,11 @@
 
 namespace reapsim {
 
-// Those of the lines that begin with "Result:", at least one, in order.
+// Those of the lines that begin with "Result:", at least one, in order. `state`
+// is where the initial state begins, before which they stand.
 absl::StatusOr<std::vector<Promise>> ReadPromises(
     const std::vector<CommentLine>& lines, absl::string_view file_name,
-    Place name_place);
+    Place state);
 
 // Whether a text is the number of an invariant: "S17", "L4".
 bool IsInvariant(absl::string_view text);
