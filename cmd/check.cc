@@ -241,13 +241,19 @@ CommandResult RunCheck(absl::Span<const std::string> args,
     return CommandResult::Fails("check needs files: reapsim check FILE.reap");
   }
   std::vector<Scenario> scenarios;
+  CommandResult bad;
   for (const std::string& path : split->files) {
     absl::StatusOr<Scenario> scenario = LoadScenario(path);
-    if (!scenario.ok()) {
-      return CommandResult::Fails(scenario.status().message());
+    if (scenario.ok()) {
+      scenarios.push_back(*std::move(scenario));
+      continue;
     }
-    scenarios.push_back(*std::move(scenario));
+    const CommandResult fails =
+        CommandResult::Fails(scenario.status().message());
+    bad.exit_code = fails.exit_code;
+    absl::StrAppend(&bad.err, fails.err);
   }
+  if (bad.exit_code != kExitOk) return bad;
   const absl::StatusOr<AllTried> all =
       CheckAll(scenarios, split->flags, environment);
   if (!all.ok()) return CommandResult::Fails(all.status().message());

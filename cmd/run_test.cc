@@ -464,6 +464,19 @@ std::string OtherPromise(const std::string& promise) {
                                          ("Result: " + promise).c_str()));
 }
 
+TEST(CheckTest, TellsOfEveryFileThatIsNone) {
+  const std::string bad = WriteTemp("bad.reap", "REAP bad\n{ }\n");
+  const CommandResult result =
+      RunCommand({"check", "nowhere.reap", kScenario, bad});
+  EXPECT_EQ(result.exit_code, kExitUsage);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(
+      result.err,
+      "reapsim: nowhere.reap: No such thing (ENOENT)\nreapsim: " + bad +
+          ":2:1: the file promises no result; expected a comment (* "
+          "Result: Never *), or Sometimes, or Always, before this\n");
+}
+
 TEST(CheckTest, ExitsWith1IfAPromiseIsBrokenAndShowsTheWay) {
   const CommandResult result =
       RunCommand({"check", OtherPromise("Never v6.18"), "--kernel=v6.18"});

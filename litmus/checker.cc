@@ -200,10 +200,31 @@ class Checker {
   absl::Status CheckProcess(const Declaration& each) {
     REAPSIM_RETURN_IF_ERROR(
         CheckOptions("process", each.options, kProcessOptions));
+    REAPSIM_RETURN_IF_ERROR(CheckCpu(each.options));
     for (const auto& [name, place] : each.names) {
       REAPSIM_RETURN_IF_ERROR(
           Declare(name, place,
                   {.type = ValueType::kTask, .files = name, .memory = name}));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckCpu(const std::vector<Option>& options) const {
+    int64_t cpus = kDefaultCpus;
+    const Declaration& first = file_.declarations.front();
+    if (first.kind == Declaration::Kind::kMachine) {
+      for (const Option& each : first.options) {
+        if (each.name == "cpus") cpus = *each.number;
+      }
+    }
+    for (const Option& each : options) {
+      if (each.name != "cpu" || *each.number < cpus) continue;
+      return Error(each.value_place,
+                   absl::StrCat("the machine has only ", cpus,
+                                cpus == 1 ? " CPU" : " CPUs"),
+                   absl::StrCat("a number from 0 to ", cpus - 1,
+                                ", or machine cpus=", *each.number + 1,
+                                "; as the first declaration"));
     }
     return absl::OkStatus();
   }

@@ -45,6 +45,8 @@ struct Scenario {
 
 // The most registers of a program.
 inline constexpr int kMaxRegisters = 32;
+// Of a machine about which the file says nothing.
+inline constexpr int kDefaultCpus = 2;
 
 // Errors are kInvalidArgument, as ParseReapFile()'s.
 absl::StatusOr<Scenario> CheckReapFile(ReapFile file);

@@ -3,13 +3,16 @@
 
 #include "litmus/lexer.h"
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
 namespace reapsim {
@@ -31,6 +34,25 @@ bool InName(char c) {
 }
 bool InTestName(char c) {
   return InName(c) || c == '-' || c == '+' || c == '.';
+}
+
+// The character at the beginning of `text` that no part of the language is.
+std::string NameOfCharacter(absl::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (absl::ascii_isprint(first)) {
+    return absl::StrCat("the character ", Quoted(text.substr(0, 1)));
+  }
+  const int length = std::countl_one(first);  // in UTF-8
+  uint32_t code = first & (0x7fU >> length);
+  bool valid =
+      length >= 2 && length <= 4 && text.size() >= static_cast<size_t>(length);
+  for (int i = 1; valid && i < length; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    valid = (byte & 0xc0U) == 0x80;
+    code = code << 6 | (byte & 0x3fU);
+  }
+  return valid ? absl::StrFormat("the character U+%04X", code)
+               : absl::StrFormat("the byte 0x%02x", first);
 }
 
 class Lexer {
@@ -77,6 +99,10 @@ class Lexer {
   }
 
   absl::Status FirstLine() {
+    if (absl::StartsWith(rest_, "\xef\xbb\xbf")) {
+      return Error({}, "the file begins with a byte order mark",
+                   "a file without one, which begins with REAP");
+    }
     if (!absl::StartsWith(rest_, "REAP ")) {
       return Error({}, "the file does not begin with its name",
                    "a first line such as REAP exit-versus-call");
@@ -172,8 +198,7 @@ class Lexer {
       }
       if (token.text.empty()) {
         return Error(token.place,
-                     absl::StrCat("the character ", Quoted(rest_.substr(0, 1)),
-                                  " means nothing here"),
+                     NameOfCharacter(rest_) + " means nothing here",
                      "a name, a number, or one of { } ( ) [ ] , ; : = < > ~ - "
                      "+ | & /\\ \\/");
       }

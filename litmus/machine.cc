@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstddef>
 #include <optional>
 
@@ -72,7 +73,10 @@ absl::Status Machine::Must(const SysResult& result, Place place,
       absl::StrCat(what, result.never() ? " never returns" : " fails with ",
                    result.never() ? "" : ErrnoName(result.error()), " under ",
                    kernel_->version().requested),
-      "an initial state whose every call succeeds");
+      !result.never() && result.error() == ENOMEM
+          ? "less memory, or a larger machine: first of all a declaration such "
+            "as machine pages=4096, entries=16;"
+          : "an initial state whose every call succeeds");
 }
 
 absl::Status Machine::CheckRunning(Place place) {
@@ -96,9 +100,11 @@ absl::Status Machine::Boot(const KernelOptions& given) {
   options.memory = kDefaultPages << PAGE_SHIFT;
   options.swap = kDefaultSwap << PAGE_SHIFT;
   options.page_table_bits = kDefaultTableBits;
+  options.cpus = kDefaultCpus;
   for (const Declaration& each : scenario_.file.declarations) {
     if (each.kind != Declaration::Kind::kMachine) continue;
-    options.cpus = static_cast<int>(OptionOf(each, "cpus").value_or(2));
+    options.cpus =
+        static_cast<int>(OptionOf(each, "cpus").value_or(kDefaultCpus));
     options.memory =
         static_cast<uint64_t>(OptionOf(each, "pages").value_or(kDefaultPages))
         << PAGE_SHIFT;

@@ -143,5 +143,17 @@ TEST(MachineTest, DoesWhatEachDeclarationAndStatementSays) {
   }
 }
 
+TEST(MachineTest, SaysHowToGetALargerMachine) {
+  const std::string rest = "P0(p) { r0 = getpid(); } exists (state(p)=gone)";
+  EXPECT_EQ(OutcomeOf(File("process p;\nanon heap[1000]: p;", rest)),
+            "test.reap:4:1: mmap() fails with ENOMEM under v6.18; expected "
+            "less memory, or a larger machine: first of all a declaration such "
+            "as machine pages=4096, entries=16;");
+  EXPECT_EQ(OutcomeOf(File("machine pages=4096, entries=16; process p;\n"
+                           "anon heap[1000]: p;",
+                           rest)),
+            "state(p)=alive;");
+}
+
 }  // namespace
 }  // namespace reapsim

@@ -32,6 +32,8 @@ constexpr absl::string_view kReserved[] = {
     "not",     "verdict", "never"};
 // Parentheses in parentheses; nobody writes more.
 constexpr int kMaxDepth = 40;
+// What one + after the other joins.
+constexpr int kMaxOperands = 40;
 
 template <class Container>
 bool Contains(const Container& words, absl::string_view word) {
@@ -47,6 +49,12 @@ int NumberOfProgram(absl::string_view name) {
     return -1;
   }
   return number;
+}
+
+// What begins the next part of a file: inside of braces, one is not closed.
+bool BeginsNextPart(const Token& token) {
+  return NumberOfProgram(token.text) >= 0 || token.Is("exists") ||
+         token.Is("forall") || token.Is("locations");
 }
 
 // Where in an expression memory is read; null: nowhere.
@@ -150,6 +158,9 @@ class Parser {
       return Unexpected(
           "a declaration such as process victim; or } after the initial state");
     }
+    if (BeginsNextPart(Now()) && !After().Is(":")) {
+      return Unexpected("} after the initial state");
+    }
     if (Contains(kTaskWords, Now().text)) return TaskDeclaration(made);
     if (Contains(kAreaWords, Now().text)) return AreaDeclaration(made);
     if (Now().Is("machine")) return MachineDeclaration(made);
@@ -239,7 +250,8 @@ class Parser {
                    absl::StrCat(Quoted(made->owner), " begins no declaration"),
                    "machine, process, thread, sharer, borrower, anon, file, "
                    "memfd, secretmem, hugetlb, device, block, run, or "
-                   "a task's name, : and what it does");
+                   "a task's name, : and what it does; or } after the initial "
+                   "state");
     }
     made->start = TakeIf("start");
     return OneStatement(&made->statement);
@@ -276,6 +288,9 @@ class Parser {
     while (!TakeIf("}")) {
       if (Now().kind != TokenKind::kName) {
         return Unexpected("a statement, or } after the program");
+      }
+      if (BeginsNextPart(Now()) && !After().Is("=")) {
+        return Unexpected("} after the program");
       }
       REAPSIM_RETURN_IF_ERROR(
           OneStatement(&program->statements.emplace_back()));
@@ -378,8 +393,11 @@ class Parser {
 
   absl::Status Expression(Expr* made, int depth) {
     REAPSIM_RETURN_IF_ERROR(Primary(made, depth));
-    while (Now().Is("+") || Now().Is("|")) {
-      REAPSIM_RETURN_IF_ERROR(CheckDepth(++depth));
+    for (int operands = 2; Now().Is("+") || Now().Is("|"); ++operands) {
+      if (operands > kMaxOperands) {
+        return Error(Now().place, "this joins too much",
+                     absl::StrCat("at most ", kMaxOperands, " operands"));
+      }
       const Token sign = Take();
       Expr joined{.kind = sign.text == "+" ? Expr::Kind::kAdd : Expr::Kind::kOr,
                   .place = sign.place};

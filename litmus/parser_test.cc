@@ -18,6 +18,15 @@ namespace {
 
 using ::testing::ElementsAre;
 
+constexpr char kHead[] = "REAP t\n(* Result: Never *)\n";
+constexpr char kTail[] = "\nexists (0:r=0)";
+
+std::string Repeated(absl::string_view text, int times) {
+  std::string repeated;
+  for (int i = 0; i < times; ++i) absl::StrAppend(&repeated, text);
+  return repeated;
+}
+
 // ---- What is read ----------------------------------------------------------
 
 constexpr char kWhole[] = R"(REAP exit-versus-call
@@ -131,6 +140,15 @@ TEST(ParserTest, TakesWindowsLineEnds) {
             "a");
 }
 
+TEST(ParserTest, TakesFortyOperandsAtAnyDepth) {
+  const std::string sum = absl::StrCat("(0", Repeated(" + 0", 39), ")");
+  EXPECT_EQ(
+      Parsed(absl::StrCat(kHead, "{ process p; }\nP0(p) { r = 0",
+                          Repeated(absl::StrCat(" + ", sum), 39), "; }", kTail))
+          .name,
+      "t");
+}
+
 // ---- What is refused -------------------------------------------------------
 
 struct ErrorCase {
@@ -140,9 +158,6 @@ struct ErrorCase {
 };
 
 void PrintTo(const ErrorCase& each, std::ostream* out) { *out << each.test; }
-
-constexpr char kHead[] = "REAP t\n(* Result: Never *)\n";
-constexpr char kTail[] = "\nexists (0:r=0)";
 
 // Initial state on line 3; a program that needs nothing on line 4.
 ErrorCase InState(const char* test, absl::string_view state,
@@ -205,6 +220,18 @@ std::vector<ErrorCase> ErrorCases() {
       {"BadCharacter", "REAP t\n{ $",
        "2:3: the character \"$\" means nothing here; expected a name, a "
        "number, or one of { } ( ) [ ] , ; : = < > ~ - + | & /\\ \\/"},
+      {"LetterOfAnotherAlphabet", "REAP t\n{ \xc3\xa9",
+       "2:3: the character U+00E9 means nothing here; expected a name, a "
+       "number, or one of { } ( ) [ ] , ; : = < > ~ - + | & /\\ \\/"},
+      {"NoText", "REAP t\n{ \xc3(",
+       "2:3: the byte 0xc3 means nothing here; expected a name, a number, or "
+       "one of { } ( ) [ ] , ; : = < > ~ - + | & /\\ \\/"},
+      {"CutCharacter", "REAP t\n{ \xf0\x9f\x98",
+       "2:3: the byte 0xf0 means nothing here; expected a name, a number, or "
+       "one of { } ( ) [ ] , ; : = < > ~ - + | & /\\ \\/"},
+      {"ByteOrderMark", absl::StrCat("\xef\xbb\xbf", kHead),
+       "1:1: the file begins with a byte order mark; expected a file without "
+       "one, which begins with REAP"},
       // Promises.
       {"NoPromise", "REAP t\n{ }\n",
        "2:1: the file promises no result; expected a comment (* Result: Never "
@@ -255,7 +282,18 @@ std::vector<ErrorCase> ErrorCases() {
               "3:2: \"proces\" begins no declaration; expected machine, "
               "process, thread, sharer, borrower, anon, file, memfd, "
               "secretmem, hugetlb, device, block, run, or a task's name, : and "
-              "what it does"),
+              "what it does; or } after the initial state"),
+      {"StateIsNotClosed",
+       absl::StrCat(kHead, "{ process p;\nP0(p) { r = getpid(); }", kTail),
+       "4:1: here stands \"P0\"; expected } after the initial state"},
+      {"ConditionInState", absl::StrCat(kHead, "{ process p;\nexists (0:r=0)"),
+       "4:1: here stands \"exists\"; expected } after the initial state"},
+      InState("NoSuchCpu", "process p: cpu=2;",
+              "3:17: the machine has only 2 CPUs; expected a number from 0 to "
+              "1, or machine cpus=3; as the first declaration"),
+      InState("NoSuchCpuOfOne", "machine cpus=1; process p: cpu=1;",
+              "3:33: the machine has only 1 CPU; expected a number from 0 to "
+              "0, or machine cpus=2; as the first declaration"),
       InState("NoTaskName", "process ;",
               "3:10: here stands \";\"; expected a name for the process"),
       InState("ReservedName", "process file;",
@@ -375,6 +413,14 @@ std::vector<ErrorCase> ErrorCases() {
                 "address, &heap[...]"),
       InProgram("TooDeep", absl::StrCat("r = ", std::string(60, '('), "1"),
                 "4:54: this is nested too deep; expected at most 40 levels"),
+      InProgram("TooLong", absl::StrCat("r = 0", Repeated(" + 0", 40), ";"),
+                "4:171: this joins too much; expected at most 40 operands"),
+      {"ProgramIsNotClosed",
+       absl::StrCat(
+           kHead, "{ process p, q; }\nP0(p) { r = getpid();\nP1(q) { }", kTail),
+       "5:1: here stands \"P1\"; expected } after the program"},
+      InProgram("ConditionInProgram", "exists (0:r=0)",
+                "4:9: here stands \"exists\"; expected } after the program"),
       InProgram("OpenParenthesis", "r = (1;",
                 "4:15: here stands \";\"; expected ) after the expression"),
       // Programs: meaning.
