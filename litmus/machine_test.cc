@@ -132,6 +132,15 @@ TEST(MachineTest, DoesWhatEachDeclarationAndStatementSays) {
       {"what was run before", "process p, q; q: kill(p, SIGKILL); run p;",
        "P0(q) { r0 = kill(p, 0); } exists (state(p)=gone /\\ freed(p)=0)",
        "state(p)=zombie; freed(p)=1;"},
+      // Shared memory is reaped if its descriptor can't be written through.
+      {"read-only memory: of a file, the descriptor is, too",
+       "process lmkd, victim; file f[1]: victim, shared, readonly;"
+       "memfd m[1]: victim, readonly; lmkd: fd = pidfd_open(victim, 0);"
+       "block device; victim: start driver_wait();"
+       "lmkd: kill(victim, SIGKILL);",
+       "P0(lmkd) { r0 = process_mrelease(fd, 0); }"
+       "exists (0:r0=0 /\\ present(f)=0 /\\ present(m)=1)",
+       "0:r0=0; present(f)=0; present(m)=1;"},
       {"an own machine",
        "machine cpus=1, pages=64, entries=16;"
        "process p: uid=5, oom_score_adj=9, image;",
