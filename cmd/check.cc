@@ -33,7 +33,7 @@ constexpr FlagSpec kFlags[] = {
     {"kernel", "VERSION"},    {"with", "SWITCH,..."}, {"strategy", "NAME"},
     {"max-preemptions", "N"}, {"seed", "S"},          {"executions", "N"},
     {"schedule", ""},         {"json", ""},           {"races", ""},
-    {"prove-race-free", ""},
+    {"prove-race-free", ""},  {"full", ""},
 };
 
 constexpr struct {
@@ -142,8 +142,9 @@ Json JsonOf(const Scenario& scenario, const Judgement& made) {
   object["switches"] = made.tried.variant.switches;
   object["states"] = Json::array();
   for (const EndState& end : made.ends) {
-    object["states"].push_back(
-        {{"state", end.text}, {"count", end.count}, {"holds", end.holds}});
+    object["states"].push_back({{"state", EndStateText(end.text)},
+                                {"count", end.count},
+                                {"holds", end.holds}});
   }
   object["condition"] = scenario.file.condition.ToString();
   object["positive"] = made.positive;
@@ -207,13 +208,14 @@ absl::StatusOr<AllTried> CheckAll(const std::vector<Scenario>& scenarios,
   return all;
 }
 
-std::string TextOf(const AllTried& all, bool with_schedules) {
+std::string TextOf(const AllTried& all, const Arguments& flags) {
+  const bool with_schedules = flags.Has("schedule");
   std::string text;
   int64_t broken = 0;
   for (const auto& [scenario, made] : all.tried) {
     absl::StrAppend(&text, ResultBlock(*scenario, made));
     if (with_schedules || !made.kept) {
-      absl::StrAppend(&text, WitnessText(*scenario, made));
+      absl::StrAppend(&text, WitnessText(*scenario, made, flags.Has("full")));
     }
     absl::StrAppend(&text, "\n");
     if (!made.kept) broken++;
@@ -265,7 +267,7 @@ CommandResult RunCheck(absl::Span<const std::string> args,
     }
     result.out = Dump(array);
   } else {
-    result.out = TextOf(*all, split->flags.Has("schedule"));
+    result.out = TextOf(*all, split->flags);
   }
   if (std::any_of(all->tried.begin(), all->tried.end(),
                   [](const Tried& each) { return !each.judgement.kept; })) {

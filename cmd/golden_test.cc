@@ -112,7 +112,7 @@ std::vector<GoldenCase> Cases() {
 // every edit.
 std::string WithoutCounts(const std::string& text) {
   static const auto* counts = new std::regex(
-      "(Executions |, states |, steps |"
+      "(Searched |states?, |ends?, |executions?, |, steps |"
       "\"(executions|explored_states|steps|count)\": )[0-9,]*[0-9]");
   static const auto* lines = new std::regex("(\\.(cc|h):)[0-9]+ *");
   return std::regex_replace(std::regex_replace(text, *counts, "$1N"), *lines,

@@ -28,12 +28,11 @@
 namespace reapsim {
 namespace {
 
-constexpr FlagSpec kReplayFlags[] = {{"trace", "FILE"}, {"races", ""}};
-constexpr FlagSpec kRunFlags[] = {{"kernel", "VERSION"},
-                                  {"with", "SWITCH,..."},
-                                  {"seed", "S"},
-                                  {"trace", "FILE"},
-                                  {"ftrace", ""}};
+constexpr FlagSpec kReplayFlags[] = {
+    {"trace", "FILE"}, {"races", ""}, {"full", ""}};
+constexpr FlagSpec kRunFlags[] = {{"kernel", "VERSION"}, {"with", "SWITCH,..."},
+                                  {"seed", "S"},         {"trace", "FILE"},
+                                  {"ftrace", ""},        {"full", ""}};
 
 // FILE@VARIANT/DEVIATIONS, as `reapsim check` prints it.
 struct ScheduleName {
@@ -119,23 +118,21 @@ CommandResult Show(std::string text, bool broken, const Arguments& flags,
   return result;
 }
 
-std::string EndLine(const Verdict& verdict, const std::string& outcome) {
-  return verdict ? Wrapped("End: ", verdict.ToString())
-                 : absl::StrCat("End: ", outcome, "\n");
-}
-
 // An execution turn by turn, and the line of its numbers.
 CommandResult ShowPlayed(const Played& played, const Arguments& flags) {
   const Replayed& replayed = played.replayed;
-  return Show(
-      absl::StrCat("Test ", played.scenario.file.name, "\nKernel ",
-                   played.variant.ToString(), "\n",
-                   ScheduleText(played.scenario, played.names, replayed.trace),
-                   EndLine(replayed.verdict, replayed.outcome), "Preemptions ",
-                   replayed.preemptions, ", steps ", replayed.schedule.size(),
-                   ", trace hash ",
-                   absl::StrFormat("%016x", replayed.trace_hash), "\n"),
-      static_cast<bool>(replayed.verdict), flags, played.names, replayed.trace);
+  return Show(absl::StrCat("Test ", played.scenario.file.name, "\nKernel ",
+                           played.variant.ToString(), "\n",
+                           ScheduleText(played.scenario, played.names,
+                                        {replayed.schedule, replayed.trace,
+                                         replayed.entries_before},
+                                        flags.Has("full")),
+                           EndLine(replayed.verdict, replayed.outcome),
+                           "Preemptions ", replayed.preemptions, ", steps ",
+                           replayed.schedule.size(), ", trace hash ",
+                           absl::StrFormat("%016x", replayed.trace_hash), "\n"),
+              static_cast<bool>(replayed.verdict), flags, played.names,
+              replayed.trace);
 }
 
 // Each task runs as far as it gets, lowest number first; then time passes until
@@ -225,6 +222,10 @@ CommandResult RunScenario(absl::Span<const std::string> args,
   absl::StatusOr<Scenario> scenario = LoadScenario(split->files.front());
   if (!scenario.ok()) return CommandResult::Fails(scenario.status().message());
   if (!split->flags.Has("seed")) {
+    if (split->flags.Has("full")) {
+      return CommandResult::Fails(
+          "--full shows all of the schedule of --seed; expected both");
+    }
     return RunPlainly(*scenario, *variant, split->flags);
   }
   return RunAtRandom(*std::move(scenario), *variant, split->flags);

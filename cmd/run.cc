@@ -61,12 +61,14 @@ constexpr char kHelp[] =
         --prove-race-free   try every schedule, however many, to show that there
                             is none
         --schedule          the schedule, also where the promise is kept
+        --full              small steps of schedules, too
         --json              for programs
-  reapsim replay SCHEDULE [--trace=FILE] [--races]
+  reapsim replay SCHEDULE [--trace=FILE] [--races] [--full]
       An execution that reapsim check found, once more.
   reapsim run FILE.reap [--kernel=VERSION] [--with=SWITCH,...]
       The scenario's tasks one after the other.
         --seed=S            in an order by chance, always the same for one seed
+        --full              with it: small steps of the schedule, too
         --trace=FILE        writes a Chrome trace, for Perfetto
         --ftrace            prints the oom:* trace events
   reapsim help, reapsim --version

@@ -452,6 +452,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"RunSeedWithoutLog",
                 {"run", kScenario, "--seed=1", "--ftrace"},
                 "--ftrace shows the run without --seed"},
+        BadCase{"RunFullWithoutSeed",
+                {"run", kScenario, "--full"},
+                "--full shows all of the schedule of --seed"},
         BadCase{"RunInto",
                 {"run", kScenario, "--trace=/nowhere/x"},
                 "/nowhere/x: "}),
@@ -525,7 +528,7 @@ TEST(CheckTest, SaysWhatARandomSearchIsWorth) {
       RunCommand({"check", kScenario, "--kernel=v6.18", "--strategy=random",
                   "--executions=10", "--seed=7"});
   EXPECT_EQ(result.exit_code, kExitOk) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("Executions 10, "));
+  EXPECT_THAT(result.out, HasSubstr("\nSearched 10 executions, "));
   EXPECT_THAT(result.out, Not(HasSubstr("all there are")));
 }
 
@@ -535,8 +538,28 @@ TEST(ReplayTest, PlaysWhatWasFoundTwiceTheSame) {
   const CommandResult first = RunCommand({"replay", schedule});
   EXPECT_EQ(first.exit_code, kExitFinding) << first.err;
   EXPECT_THAT(first.out, HasSubstr("End: use after free: S3: "));
+  // Choice 31 is the victim's, and so is its number here.
+  EXPECT_THAT(first.out, HasSubstr("\n  victim [5]\n    31  "));
+  EXPECT_THAT(first.out, Not(HasSubstr(", step ")));
   EXPECT_THAT(first.out, HasSubstr("Preemptions 1, steps "));
   EXPECT_EQ(first.out, RunCommand({"replay", schedule}).out);
+}
+
+// Choices are numbered alike wherever they are shown.
+TEST(ReplayTest, ShowsEveryStepIfAsked) {
+  const std::string schedule =
+      "litmus/examples/exit-versus-call.reap@v5.15-rc1/31:5";
+  const CommandResult full = RunCommand({"replay", schedule, "--full"});
+  EXPECT_THAT(full.out, AllOf(HasSubstr("\n     0  "), HasSubstr("\n    74  "),
+                              HasSubstr("READ_ONCE\n"), HasSubstr("steps 75,"),
+                              Not(HasSubstr("Not shown: "))));
+  EXPECT_THAT(RunCommand({"replay", schedule}).out, HasSubstr("Not shown: "));
+  const CommandResult checked =
+      RunCommand({"check", "litmus/examples/exit-versus-call.reap",
+                  "--kernel=v5.15-rc1", "--schedule", "--full"});
+  EXPECT_THAT(checked.out,
+              AllOf(HasSubstr("\n     0  "), HasSubstr("\n    74  "),
+                    Not(HasSubstr("Not shown: "))));
 }
 
 TEST(ReplayTest, RefusesAScheduleOfAnotherWorld) {

@@ -155,6 +155,7 @@ Replayed Play(Session& session, uint64_t max_steps, const Choose& choose) {
     }
     if (IsPreemption(last, choice, enabled)) played.preemptions++;
     played.schedule.push_back(choice);
+    played.entries_before.push_back(engine.trace().size() - before);
     if (!IsEvent(choice)) last = choice;
     (void)stepper.Step(choice);
   }
@@ -191,11 +192,19 @@ void Retrace(Session& session, Failure* failure) {
   failure->preemptions = played.preemptions;
   failure->deviations = std::move(played.deviations);
   failure->trace = std::move(played.trace);
+  failure->entries_before = std::move(played.entries_before);
   failure->trace_hash = played.trace_hash;
   failure->names = NamesOf(session.stepper().world(), failure->trace);
   // A deadlock is found where a search judges ends, a livelock by the search.
   Engine& engine = session.stepper().engine();
-  if (engine.stopped()) failure->verdict = engine.TakeVerdict();
+  failure->outcome.clear();
+  if (engine.stopped()) {
+    failure->verdict = engine.TakeVerdict();
+    return;
+  }
+  std::vector<Choice> enabled;
+  session.stepper().Enabled(&enabled);
+  if (enabled.empty()) failure->outcome = session.stepper().world().Outcome();
 }
 
 // Looks for a failure of any kind with fewer preemptions, from `from` on.
@@ -248,15 +257,17 @@ std::optional<bool> CanStillEndWell(Session& session,
 }
 
 // After which choice is it too late? What fails for sure after one choice does
-// so after all later ones, so that halving finds the first.
+// so after all later ones, so that halving finds the first. `always`: it is too
+// late before the first.
 int64_t PointOfNoReturn(Session& session, const ExploreOptions& options,
-                        const Schedule& schedule) {
+                        const Schedule& schedule, bool* always) {
   size_t good = 0;               // after so many it can still end well
   size_t bad = schedule.size();  // after so many it can't
   const std::optional<bool> start =
       CanStillEndWell(session, options, schedule, 0);
   if (!start.has_value()) return -1;
-  if (!*start) return 0;
+  *always = !*start;
+  if (*always) return 0;
   while (bad - good > 1) {
     const size_t middle = good + (bad - good) / 2;
     const std::optional<bool> well =
@@ -275,7 +286,7 @@ void Complete(Session& session, const ExploreOptions& options, int fewest_known,
   if (failure->verdict.kind != VerdictKind::kLivelock &&
       options.races == Races::kIgnore) {
     failure->point_of_no_return =
-        PointOfNoReturn(session, options, failure->schedule);
+        PointOfNoReturn(session, options, failure->schedule, &failure->always);
   }
 }
 
@@ -435,14 +446,14 @@ Replayed Replay(World& world, const std::vector<Deviation>& deviations,
     if (std::binary_search(enabled.begin(), enabled.end(), choice)) {
       return choice;
     }
-    mismatch = absl::StrCat("at step ", at, " ", world.NameOf(choice),
+    mismatch = absl::StrCat("at choice ", at, " ", world.NameOf(choice),
                             " can't go on, as the schedule wants it to");
     return kNoChoice;
   };
   Replayed replayed = Play(session, max_steps, choose);
   const bool cut_short = next != deviations.end() && !engine.stopped();
   if (mismatch.empty() && cut_short) {
-    mismatch = absl::StrCat("the execution ends before step ", next->step,
+    mismatch = absl::StrCat("the execution ends before choice ", next->step,
                             " of the schedule");
   }
   NoteEnd(session, &replayed);

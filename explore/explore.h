@@ -33,6 +33,7 @@
 #ifndef REAPSIM_EXPLORE_EXPLORE_H_
 #define REAPSIM_EXPLORE_EXPLORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -104,8 +105,12 @@ struct Failure {
   // not established.
   int64_t point_of_no_return = -1;
   std::vector<Deviation> deviations;  // the short form of `schedule`
+  bool always = false;                // no schedule at all ends otherwise
+  std::string outcome;  // the world's, if nobody can go on; else empty
   uint64_t trace_hash = 0;
-  std::vector<TraceEntry> trace;   // of the failing execution
+  std::vector<TraceEntry> trace;  // of the failing execution
+  // By choice: how many entries of the trace come before its own.
+  std::vector<size_t> entries_before;
   std::vector<std::string> names;  // of the fibers, by number, as it ended
 };
 
@@ -151,6 +156,7 @@ struct Replayed {
   std::string outcome;
   uint64_t trace_hash = 0;
   std::vector<TraceEntry> trace;
+  std::vector<size_t> entries_before;  // as in Failure
   // The deviation that could not be taken, if any: the world is another one.
   std::string mismatch;
 };

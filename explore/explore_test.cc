@@ -151,6 +151,8 @@ TEST(Explore, AsksForBrokenInvariantsOnceAfterEachStep) {
         Explore(world, {.strategy = strategy, .executions = 10});
     EXPECT_THAT(found, FailsWith(VerdictKind::kInvariantBroken,
                                  "T2: somebody has counted"));
+    EXPECT_TRUE(found.failure->always);
+    EXPECT_EQ(found.failure->outcome, "") << "it does not come to its end";
   }
 }
 
@@ -199,10 +201,18 @@ TEST(Explore, FindsADeadlockAndThePointOfNoReturn) {
     // takes its first lock: with the second of these it is too late.
     EXPECT_EQ(failure.point_of_no_return,
               static_cast<int64_t>(failure.schedule.size()) - 1);
+    EXPECT_FALSE(failure.always);
+    EXPECT_EQ(failure.outcome, world.Outcome());
+    ASSERT_EQ(failure.entries_before.size(), failure.schedule.size());
+    for (size_t i = 0; i < failure.schedule.size(); ++i) {
+      EXPECT_EQ(failure.trace.at(failure.entries_before[i]).fiber,
+                failure.schedule[i]);
+    }
     const Replayed again = Replay(world, failure.deviations);
     EXPECT_EQ(again.verdict.kind, VerdictKind::kDeadlock);
     EXPECT_EQ(again.trace_hash, failure.trace_hash);
     EXPECT_EQ(again.schedule, failure.schedule);
+    EXPECT_EQ(again.entries_before, failure.entries_before);
   }
 }
 
@@ -398,9 +408,9 @@ TEST(Explore, SaysThatAProgramHolds) {
 TEST(Replay, RefusesAScheduleOfAnotherProgram) {
   LostUpdate world;
   EXPECT_EQ(Replay(world, {{2, 7}}).mismatch,
-            "at step 2 P7 can't go on, as the schedule wants it to");
+            "at choice 2 P7 can't go on, as the schedule wants it to");
   EXPECT_EQ(Replay(world, {{70, 1}}).mismatch,
-            "the execution ends before step 70 of the schedule");
+            "the execution ends before choice 70 of the schedule");
   EXPECT_EQ(Replay(world, {}).mismatch, "");
 }
 

@@ -44,18 +44,23 @@ bool ConditionHolds(const Condition& condition, const Judgement& made) {
   return false;
 }
 
+// "1 step", "12 steps".
+std::string Counted(uint64_t number, absl::string_view what) {
+  return absl::StrCat(Grouped(static_cast<int64_t>(number)), " ", what,
+                      number == 1 ? "" : "s");
+}
+
+// A search that knows states again comes to each end once, by whatever ways;
+// others know executions only.
 std::string SearchLine(const Judgement& made) {
   const Exploration& found = made.found;
-  std::string text = absl::StrCat(
-      "Executions ", Grouped(static_cast<int64_t>(found.executions)));
-  if (found.states > 0) {
-    absl::StrAppend(&text, ", states ",
-                    Grouped(static_cast<int64_t>(found.states)));
-  }
-  absl::StrAppend(&text, ", steps ",
-                  Grouped(static_cast<int64_t>(found.transitions)),
-                  made.proved ? ": all there are" : "");
-  return text;
+  const std::string what =
+      found.states > 0 ? absl::StrCat(Counted(found.states, "state"), ", ",
+                                      Counted(found.executions, "end"))
+                       : Counted(found.executions, "execution");
+  return absl::StrCat("Searched ", what, ", ",
+                      Counted(found.transitions, "step"),
+                      made.proved ? ": all there are" : "");
 }
 
 // "P0 lmkd": 0. -1: no program of the file's.
@@ -69,12 +74,6 @@ int ProgramOf(absl::string_view name) {
   return number;
 }
 
-// One turn: entries [begin, end) of one fiber.
-struct Turn {
-  size_t begin, end;
-  std::vector<std::string> statements;  // begun in it
-};
-
 // The statements that enter the kernel, in order.
 std::vector<const Statement*> CallsOf(const TaskProgram& program) {
   std::vector<const Statement*> calls;
@@ -85,31 +84,6 @@ std::vector<const Statement*> CallsOf(const TaskProgram& program) {
     }
   }
   return calls;
-}
-
-// Programs have no branches: the n-th entry into the kernel is the n-th call.
-std::vector<Turn> TurnsOf(const Scenario& scenario,
-                          const std::vector<std::string>& names,
-                          const std::vector<TraceEntry>& trace) {
-  std::vector<Turn> turns;
-  std::vector<size_t> entered(scenario.file.programs.size());
-  for (size_t i = 0; i < trace.size(); ++i) {
-    const TraceEntry& entry = trace[i];
-    if (turns.empty() || trace[turns.back().begin].fiber != entry.fiber) {
-      turns.push_back({i, i, {}});
-    }
-    turns.back().end = i + 1;
-    const int number =
-        entry.fiber < names.size() ? ProgramOf(names[entry.fiber]) : -1;
-    if (number < 0 || entry.point != Point::kSyscallEntry) continue;
-    const std::vector<const Statement*> calls =
-        CallsOf(scenario.file.programs[static_cast<size_t>(number)]);
-    const size_t nth = entered[static_cast<size_t>(number)]++;
-    if (nth >= calls.size()) continue;
-    turns.back().statements.push_back(absl::StrCat(
-        calls[nth]->ToString(), "  (line ", calls[nth]->place.line, ")"));
-  }
-  return turns;
 }
 
 // How much an operation tells a reader.
@@ -142,43 +116,172 @@ Telling TellingOf(Point point) {
   }
 }
 
-// Steps count from the beginning of the trace.
-std::string EntryLine(const TraceEntry& entry, uint64_t first_step) {
+// Steps that leave no entry in the trace: of a task that stands before no
+// operation yet, and of an event.
+constexpr absl::string_view kGoesOn = "goes on to its next operation";
+constexpr absl::string_view kFires = "kernel/time/timer.c: a timer expires";
+
+// One line of a turn.
+struct Row {
+  size_t choice;
+  Telling telling;
+  Point point;
+  std::string text;
+  bool shown;
+};
+
+// One turn: the rows of choices in a row of one fiber, or of one event.
+struct Turn {
+  Choice who;
+  std::vector<std::string> statements;  // begun in it
+  std::vector<Row> rows;
+};
+
+// "mm/oom_kill.cc:190     mm/oom_kill.c:__oom_reap_task_mm, each VMA".
+Row RowOf(size_t choice, const TraceEntry& entry) {
   absl::string_view file =
       entry.source.file == nullptr ? "?" : entry.source.file;
   (void)absl::ConsumePrefix(&file, "./");
-  const std::string where = absl::StrCat(file, ":", entry.source.line);
-  return absl::StrFormat("    %5d  %-26s %s\n", entry.step - first_step, where,
-                         PointName(entry.point));
+  const std::string place = absl::StrCat(file, ":", entry.source.line);
+  return {choice, TellingOf(entry.point), entry.point,
+          absl::StrFormat("%-20s %s", place, PointWhere(entry.point)), false};
 }
 
-std::string TurnText(const std::vector<TraceEntry>& trace, const Turn& turn) {
-  constexpr size_t kLast = 3;
-  constexpr size_t kHead = 10;
-  constexpr size_t kTail = 14;
-  std::vector<size_t> shown;
-  for (size_t i = turn.begin; i < turn.end; ++i) {
-    const Telling telling = TellingOf(trace[i].point);
-    const bool again =
-        !shown.empty() && trace[shown.back()].point == trace[i].point;
-    const bool late = i + kLast >= turn.end && telling != Telling::kNothing;
-    if (late || (telling == Telling::kWorth && !again)) shown.push_back(i);
+// Programs have no branches: the n-th entry into the kernel is the n-th call.
+class StatementFinder {
+ public:
+  StatementFinder(const Scenario& scenario,
+                  const std::vector<std::string>& names)
+      : scenario_(scenario),
+        names_(names),
+        entered_(scenario.file.programs.size()) {}
+
+  // Adds the statement that the entry is the beginning of, if it is one.
+  void Add(const TraceEntry& entry, std::vector<std::string>* statements) {
+    if (entry.point != Point::kSyscallEntry) return;
+    const int number =
+        entry.fiber < names_.size() ? ProgramOf(names_[entry.fiber]) : -1;
+    if (number < 0) return;
+    const auto program = static_cast<size_t>(number);
+    const std::vector<const Statement*> calls =
+        CallsOf(scenario_.file.programs[program]);
+    const size_t nth = entered_[program]++;
+    if (nth >= calls.size()) return;
+    statements->push_back(absl::StrCat(calls[nth]->ToString(), "  (line ",
+                                       calls[nth]->place.line, ")"));
   }
-  std::string text;
-  for (size_t i = 0; i < shown.size(); ++i) {
-    if (shown.size() > kHead + kTail + 1 && i == kHead) {
-      const size_t left_out = shown.size() - kHead - kTail;
-      absl::StrAppend(&text, "           ... ", left_out, " more\n");
-      i += left_out;
+
+ private:
+  const Scenario& scenario_;
+  const std::vector<std::string>& names_;
+  std::vector<size_t> entered_;  // by program: calls that have begun
+};
+
+std::vector<Turn> TurnsOf(const Scenario& scenario,
+                          const std::vector<std::string>& names,
+                          const Execution& execution) {
+  std::vector<Turn> turns;
+  StatementFinder statements(scenario, names);
+  const std::vector<size_t>& before = execution.entries_before;
+  for (size_t choice = 0; choice < execution.schedule.size(); ++choice) {
+    const Choice who = execution.schedule[choice];
+    if (turns.empty() || turns.back().who != who)
+      turns.push_back({who, {}, {}});
+    Turn& turn = turns.back();
+    const size_t end = choice + 1 < before.size() ? before[choice + 1]
+                                                  : execution.trace.size();
+    if (IsEvent(who) || before[choice] == end) {
+      turn.rows.push_back(
+          {choice, IsEvent(who) ? Telling::kWorth : Telling::kNothing,
+           Point::kNone, std::string(IsEvent(who) ? kFires : kGoesOn), false});
     }
-    absl::StrAppend(&text, EntryLine(trace[shown[i]], trace.front().step));
+    for (size_t i = before[choice]; i < end; ++i) {
+      turn.rows.push_back(RowOf(choice, execution.trace[i]));
+      statements.Add(execution.trace[i], &turn.statements);
+    }
+  }
+  return turns;
+}
+
+// The choice and its neighbours say why there was no way back.
+bool IsAbout(int64_t point_of_no_return, size_t choice) {
+  constexpr int64_t kNeighbours = 2;
+  const auto number = static_cast<int64_t>(choice);
+  return point_of_no_return >= 0 &&
+         number >= point_of_no_return - kNeighbours &&
+         number <= point_of_no_return + kNeighbours;
+}
+
+// Decides which rows of a turn are shown: at least one operation, if it has
+// one.
+void ChooseRows(int64_t point_of_no_return, Turn* turn) {
+  constexpr size_t kLast = 3;
+  constexpr size_t kHead = 16;
+  constexpr size_t kTail = 24;
+  std::vector<Row>& rows = turn->rows;
+  std::vector<Row*> shown;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Telling telling = rows[i].telling;
+    const bool again = !shown.empty() && shown.back()->point == rows[i].point;
+    const bool late = i + kLast >= rows.size() && telling != Telling::kNothing;
+    if (late || (telling == Telling::kWorth && !again)) {
+      shown.push_back(&rows[i]);
+    }
+  }
+  for (size_t i = 0; i < shown.size(); ++i) {
+    shown[i]->shown = i < kHead || i + kTail >= shown.size();
+  }
+  for (Row& row : rows) {
+    if (IsAbout(point_of_no_return, row.choice)) row.shown = true;
+  }
+  const auto is_shown = [](const Row& row) { return row.shown; };
+  if (std::any_of(rows.begin(), rows.end(), is_shown)) return;
+  const auto operation =
+      std::find_if(rows.begin(), rows.end(),
+                   [](const Row& row) { return row.point != Point::kNone; });
+  if (operation != rows.end()) operation->shown = true;
+}
+
+std::string RowsText(int64_t point_of_no_return, const Turn& turn) {
+  std::string text;
+  for (size_t i = 0; i < turn.rows.size(); ++i) {
+    const Row& row = turn.rows[i];
+    if (row.shown) {
+      absl::StrAppendFormat(&text, "  %4d  %s\n", row.choice, row.text);
+    }
+    const bool last_of_choice =
+        i + 1 == turn.rows.size() || turn.rows[i + 1].choice != row.choice;
+    if (last_of_choice &&
+        static_cast<int64_t>(row.choice) == point_of_no_return) {
+      absl::StrAppend(&text,
+                      "        ^ from here on, every schedule ends so\n");
+    }
   }
   return text;
 }
 
-std::string NameAt(const std::vector<std::string>& names, uint32_t fiber) {
-  const bool known = fiber < names.size() && !names[fiber].empty();
-  return absl::StrCat(known ? names[fiber] : "task", " [", fiber, "]");
+// How many choices have no row that is shown.
+size_t HiddenSteps(const std::vector<Turn>& turns) {
+  size_t hidden = 0;
+  for (const Turn& turn : turns) {
+    for (size_t i = 0; i < turn.rows.size();) {
+      const size_t choice = turn.rows[i].choice;
+      bool shown = false;
+      for (; i < turn.rows.size() && turn.rows[i].choice == choice; ++i) {
+        shown = shown || turn.rows[i].shown;
+      }
+      if (!shown) ++hidden;
+    }
+  }
+  return hidden;
+}
+
+std::string WhoText(const std::vector<std::string>& names, Choice who) {
+  if (IsEvent(who)) {
+    return absl::StrCat("timer [e", who - kEventBase, "]");
+  }
+  const bool known = who < names.size() && !names[who].empty();
+  return absl::StrCat(known ? names[who] : "task", " [", who, "]");
 }
 
 std::string VerdictText(const Verdict& verdict) {
@@ -194,7 +297,9 @@ std::string ResultBlock(const Scenario& scenario, const Judgement& made) {
   std::string text =
       absl::StrCat("Test ", scenario.file.name, " ", KindWord(condition.kind),
                    "\nStates ", made.ends.size(), "\n");
-  for (const EndState& end : made.ends) absl::StrAppend(&text, end.text, "\n");
+  for (const EndState& end : made.ends) {
+    absl::StrAppend(&text, EndStateText(end.text), "\n");
+  }
   absl::StrAppend(&text, ConditionHolds(condition, made) ? "Ok" : "No",
                   "\nWitnesses\nPositive: ", made.positive,
                   " Negative: ", made.negative, "\nCondition ",
@@ -215,55 +320,62 @@ std::string ResultBlock(const Scenario& scenario, const Judgement& made) {
   return text;
 }
 
+std::string EndStateText(const std::string& outcome) {
+  return outcome.empty() ? "verdict=none;" : outcome;
+}
+
+std::string EndLine(const Verdict& verdict, const std::string& outcome) {
+  return verdict ? Wrapped("End: ", VerdictText(verdict))
+                 : absl::StrCat("End: ", EndStateText(outcome), "\n");
+}
+
 std::string ScheduleText(const Scenario& scenario,
                          const std::vector<std::string>& names,
-                         const std::vector<TraceEntry>& trace) {
+                         const Execution& execution, bool full) {
   std::string text;
-  for (const Turn& turn : TurnsOf(scenario, names, trace)) {
-    const uint32_t fiber = trace[turn.begin].fiber;
-    absl::StrAppend(&text, "  ", NameAt(names, fiber), "\n");
+  std::vector<Turn> turns = TurnsOf(scenario, names, execution);
+  for (Turn& turn : turns) {
+    if (full) {
+      for (Row& row : turn.rows) row.shown = true;
+    } else {
+      ChooseRows(execution.point_of_no_return, &turn);
+    }
+    const std::string rows = RowsText(execution.point_of_no_return, turn);
+    if (rows.empty()) continue;
+    absl::StrAppend(&text, "  ", WhoText(names, turn.who), "\n");
     for (const std::string& statement : turn.statements) {
       absl::StrAppend(&text, "    ", statement, "\n");
     }
-    absl::StrAppend(&text, TurnText(trace, turn));
+    absl::StrAppend(&text, rows);
+  }
+  if (const size_t hidden = HiddenSteps(turns); hidden > 0) {
+    absl::StrAppend(&text, "  Not shown: ", Counted(hidden, "small step"),
+                    " of ", execution.schedule.size(), "; see --full.\n");
   }
   return text;
 }
 
-std::string WitnessText(const Scenario& scenario, const Judgement& made) {
+std::string WitnessText(const Scenario& scenario, const Judgement& made,
+                        bool full) {
   if (!made.witness.has_value()) return "";
   const Failure& witness = *made.witness;
   const bool breaks = made.found.failure.has_value();
-  std::string text = absl::StrCat(
+  const Execution execution{witness.schedule, witness.trace,
+                            witness.entries_before,
+                            witness.always ? -1 : witness.point_of_no_return};
+  return absl::StrCat(
       "Schedule to ",
       breaks ? made.broken
              : std::string(made.witness_holds
                                ? "where the condition holds"
                                : "where the condition does not hold"),
-      ", with ", witness.preemptions,
-      witness.preemptions == 1 ? " preemption" : " preemptions",
+      ", with ",
+      Counted(static_cast<uint64_t>(witness.preemptions), "preemption"),
       witness.fewest_preemptions ? ", the fewest there are" : "", ":\n",
-      ScheduleText(scenario, made.names, witness.trace));
-  if (breaks) {
-    absl::StrAppend(&text, Wrapped("  ", VerdictText(witness.verdict)));
-  }
-  const auto no_return = static_cast<size_t>(witness.point_of_no_return);
-  if (witness.point_of_no_return >= 0 && no_return < witness.schedule.size()) {
-    const Choice choice = witness.schedule[no_return];
-    absl::StrAppend(
-        &text, "  Every schedule ends so",
-        no_return == 0
-            ? ""
-            : absl::StrCat(
-                  " after choice ", no_return, " of ", witness.schedule.size(),
-                  IsEvent(choice)
-                      ? ""
-                      : absl::StrCat(", which is ", NameAt(made.names, choice),
-                                     "'s")),
-        ".\n");
-  }
-  absl::StrAppend(&text, "Replay: reapsim replay ", made.replay, "\n");
-  return text;
+      ScheduleText(scenario, made.names, execution, full),
+      EndLine(breaks ? witness.verdict : Verdict{}, witness.outcome),
+      witness.always ? "Every schedule ends so.\n" : "",
+      "Replay: reapsim replay ", made.replay, "\n");
 }
 
 }  // namespace reapsim

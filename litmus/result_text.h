@@ -6,28 +6,51 @@
 #ifndef REAPSIM_LITMUS_RESULT_TEXT_H_
 #define REAPSIM_LITMUS_RESULT_TEXT_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "explore/explore.h"
+#include "explore/schedule.h"
 #include "litmus/judge.h"
+#include "sched/engine.h"
+#include "sched/verdict.h"
 
 namespace reapsim {
 
 // Test NAME Allowed|Forbidden|Required, States, Witnesses, Condition,
-// Observation, as herd7 prints them; then on which kernel, how many executions,
-// and whether the promise is kept.
+// Observation, as herd7 prints them; then on which kernel, how much was
+// searched, and whether the promise is kept.
 std::string ResultBlock(const Scenario& scenario, const Judgement& made);
 
+// An end as the model tells it, for people: never empty.
+std::string EndStateText(const std::string& outcome);
+
+// "End: ", and the verdict or else the end. A verdict's step is left out: it
+// counts marks, too, and the rows of a schedule don't.
+std::string EndLine(const Verdict& verdict, const std::string& outcome);
+
+// What there is to show of an execution.
+struct Execution {
+  const Schedule& schedule;
+  const std::vector<TraceEntry>& trace;
+  const std::vector<size_t>& entries_before;  // see Failure
+  int64_t point_of_no_return = -1;            // likewise
+};
+
 // A schedule, turn by turn: who ran, which statement of the file it was in, and
-// before which operations of the model it stood, with their lines.
+// its operations: the number of the choice that made it, as in the schedule's
+// short form; the line of the model; the place in the kernel. Small operations
+// are left out unless `full`, but for those about the point of no return.
 std::string ScheduleText(const Scenario& scenario,
                          const std::vector<std::string>& names,
-                         const std::vector<TraceEntry>& trace);
+                         const Execution& execution, bool full);
 
-// The schedule of the judgement's witness with what it shows and how to replay
-// it; "" if there is none.
-std::string WitnessText(const Scenario& scenario, const Judgement& made);
+// The schedule of the judgement's witness with what it shows, how it ends and
+// how to replay it; "" if there is none.
+std::string WitnessText(const Scenario& scenario, const Judgement& made,
+                        bool full);
 
 }  // namespace reapsim
 

@@ -88,7 +88,7 @@ def section(reapsim, path):
     name = os.path.basename(path)[:-len(".reap")]
     lines = ["", "## " + name, "", story(text), "",
              "[%s](../%s)" % (path, path), "",
-             "| kernel | observed | breaks | schedules | executions | states |",
+             "| kernel | observed | breaks | schedules | ends | states |",
              "|---|---|---|---|--:|--:|"]
     lines += [row(case) for case in cases]
     # The oldest kernel that has it as it was.
