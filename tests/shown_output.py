@@ -21,8 +21,9 @@ ANY = "…"
 BLOCK = re.compile(r"(?<=^```console\n)\$ ([^\n]*)\n(.*?)(?=^```$)",
                    re.M | re.S)
 # A live process is never the same twice: shown, not compared.
-LIVE = re.compile(r"(?<=^```text\n)process_mrelease\(\).*?(?=^```$)",
-                  re.M | re.S)
+LIVE = re.compile(
+    r"(?<=^```text\n)process_mrelease\(\) in the model;.*?(?=^```$)",
+    re.M | re.S)
 
 
 def run(command, program, root):
