@@ -216,7 +216,11 @@ void Minimise(Session& session, const ExploreOptions& options, int from,
   quick.shard_count = 1;
   quick.shard_index = 0;
   quick.max_states = std::min<uint64_t>(options.max_states, 2'000'000);
-  for (int bound = from; bound < failure->preemptions; ++bound) {
+  // Of a livelock's own number, too: if its circle needs no preemption, it is
+  // found again.
+  const bool livelock = failure->verdict.kind == VerdictKind::kLivelock;
+  const int end = failure->preemptions + (livelock ? 1 : 0);
+  for (int bound = from; bound < end; ++bound) {
     Exploration found = Bounded(session, quick, bound);
     if (found.failure) {
       *failure = *std::move(found.failure);
@@ -227,12 +231,12 @@ void Minimise(Session& session, const ExploreOptions& options, int from,
     }
     if (!found.exhausted) return;
   }
-  // A search that counts preemptions sees no livelock: one with fewer of them
-  // may have been passed over. So may a race, by a search that merges states.
+  // There is no bound within which one finds a circle that needs preemptions:
+  // another one, reached with fewer, may have been passed over. So may a race,
+  // by a search that merges states.
   failure->fewest_preemptions =
       failure->preemptions == 0 ||
-      (failure->verdict.kind != VerdictKind::kLivelock &&
-       options.races == Races::kIgnore);
+      (!livelock && options.races == Races::kIgnore);
 }
 
 // Whether some continuation of the first `count` choices does not fail. Unset:
@@ -263,6 +267,10 @@ int64_t PointOfNoReturn(Session& session, const ExploreOptions& options,
                         const Schedule& schedule, bool* always) {
   size_t good = 0;               // after so many it can still end well
   size_t bad = schedule.size();  // after so many it can't
+  // Who goes round in circles may have a way out.
+  if (CanStillEndWell(session, options, schedule, bad).value_or(true)) {
+    return -1;
+  }
   const std::optional<bool> start =
       CanStillEndWell(session, options, schedule, 0);
   if (!start.has_value()) return -1;
@@ -283,8 +291,7 @@ void Complete(Session& session, const ExploreOptions& options, int fewest_known,
   Retrace(session, failure);
   Minimise(session, options, fewest_known, failure);
   // Whether a race comes depends on more than the state from which one goes on.
-  if (failure->verdict.kind != VerdictKind::kLivelock &&
-      options.races == Races::kIgnore) {
+  if (options.races == Races::kIgnore) {
     failure->point_of_no_return =
         PointOfNoReturn(session, options, failure->schedule, &failure->always);
   }

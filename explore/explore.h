@@ -97,9 +97,11 @@ struct Failure {
   Verdict verdict;
   Schedule schedule;  // every choice, from the beginning
   int preemptions = 0;
-  // All schedules with fewer preemptions have been tried: none fails. Livelocks
-  // are not found by their number of preemptions: of one, this is false unless
-  // it needs none; and so of any failure of a search that watches races.
+  // All schedules with fewer preemptions have been tried: none fails. Of a
+  // livelock `preemptions` lead to the circle; of one whose circle itself needs
+  // some this is false, unless none lead there: no bound allows it, so that
+  // others may have been passed over. It is also false, unless there are none,
+  // of any failure of a search that watches races.
   bool fewest_preemptions = false;
   // The first step after which every continuation fails, counted from 0; -1:
   // not established.

@@ -267,6 +267,113 @@ TEST(Explore, TellsALivelockFromALoopThatOnlyNeedsFairness) {
   }
 }
 
+// A task that waits for ever for a flag, in a loop.
+void Spin(const uint32_t* flag) {
+  while (READ_ONCE(*flag) == 0) {
+  }
+}
+
+// What must come about here is that somebody counts.
+class WantsACount : public TestWorld {
+ public:
+  void UnmetGoals(std::vector<std::string>* goals) const override {
+    if (const_cast<WantsACount*>(this)->cells()->counter == 0) {
+      goals->push_back("L0: nobody has counted");
+    }
+  }
+};
+
+TEST(Explore, SaysWhatALivelockKeepsFromComingAbout) {
+  for (const bool counts : {false, true}) {
+    WantsACount world;
+    Cells* cells = world.cells();
+    world.Add([cells, counts] {
+      if (counts) AddUnlocked(cells);
+      Spin(&cells->flags[0]);
+    });
+    const Exploration found = Explore(world);
+    EXPECT_THAT(found, FailsWith(VerdictKind::kLivelock,
+                                 counts ? "these may go round for ever"
+                                        : "L0: nobody has counted; these may"));
+    EXPECT_EQ(found.failure->point_of_no_return, 0);
+  }
+}
+
+TEST(Explore, SaysWhoHoldsALockBesideALivelock) {
+  TestWorld world;
+  Cells* cells = world.cells();
+  world.Add([cells] {
+    mutex_lock(&cells->lock);
+    WaitUntil(Point::kWait, Access::kRead, 0,
+              [cells] { return cells->counter == 1; });
+    mutex_unlock(&cells->lock);
+  });
+  world.Add([cells] { Spin(&cells->flags[0]); });
+  const Exploration found = Explore(world);
+  ASSERT_TRUE(found.failure);
+  EXPECT_THAT(found.failure->verdict.what,
+              ::testing::AllOf(
+                  ::testing::HasSubstr("passed over: P1; and P0 waits at Wait "
+                                       "(explore/explore_test.cc:"),
+                  ::testing::EndsWith(") and holds a test's lock")));
+}
+
+TEST(Explore, BoundsOnlyLivelocksWhoseCircleNeedsNoPreemption) {
+  struct Case {
+    const char* name;
+    int spinners;
+    bool bounded;  // found although preemptions are counted
+  };
+  for (const Case& c : {Case{"one goes round alone", 1, true},
+                        Case{"two must preempt each other", 2, false}}) {
+    SCOPED_TRACE(c.name);
+    TestWorld world;
+    Cells* cells = world.cells();
+    for (int i = 0; i < c.spinners; ++i) {
+      world.Add([cells] { Spin(&cells->flags[0]); });
+    }
+    const Exploration bounded = Explore(world, {.max_preemptions = 2});
+    EXPECT_EQ(bounded.failure.has_value(), c.bounded);
+    EXPECT_EQ(bounded.exhausted, !c.bounded);
+    const Exploration found = Explore(world);
+    ASSERT_TRUE(found.failure);
+    EXPECT_EQ(found.failure->verdict.kind, VerdictKind::kLivelock);
+    EXPECT_EQ(found.failure->fewest_preemptions, c.bounded);
+  }
+}
+
+// Somebody looks for a flag again and again that an event sets, if it happens;
+// and it can't while the second flag is set.
+class WaitsForAnEvent : public TestWorld {
+ public:
+  explicit WaitsForAnEvent(bool happens) : happens_(happens) {
+    Cells* cells = this->cells();
+    Add([cells] {
+      while (READ_ONCE(cells->flags[0]) == 0) {
+        cells->flags[1] ^= 1;
+      }
+    });
+  }
+  void Events(std::vector<Choice>* out) const override {
+    const Cells* seen = const_cast<WaitsForAnEvent*>(this)->cells();
+    if (happens_ && seen->flags[0] == 0 && seen->flags[1] == 0) {
+      out->push_back(kEventBase);
+    }
+  }
+  void Fire(Choice /*event*/) override { cells()->flags[0] = 1; }
+
+ private:
+  bool happens_;
+};
+
+TEST(Explore, TakesAnEventThatIsHeldBackNowAndThenToHappen) {
+  WaitsForAnEvent never(false);
+  EXPECT_THAT(Explore(never),
+              FailsWith(VerdictKind::kLivelock, "these may go"));
+  WaitsForAnEvent sometimes(true);
+  EXPECT_THAT(Explore(sometimes), HoldsInEverySchedule());
+}
+
 TEST(Explore, CoversInItsShardsWhatItCoversAlone) {
   for (const Strategy strategy :
        {Strategy::kStateful, Strategy::kBruteForce, Strategy::kAuto}) {

@@ -308,6 +308,17 @@ class Walk {
   ReferenceResult result_;
 };
 
+// A state, or a state and who stepped last: whatever circles are looked for
+// among.
+struct Vertex {
+  struct Edge {
+    int task;
+    int to;
+  };
+  uint32_t can_step = 0;  // tasks
+  std::vector<Edge> edges;
+};
+
 }  // namespace
 
 std::string ToString(const Trouble& trouble) {
@@ -486,10 +497,7 @@ RaceResult RacesByDefinition(const ToyProgram& program,
 // ---- All states ------------------------------------------------------------
 
 struct Reference::Graph {
-  struct Edge {
-    int task;
-    int to;
-  };
+  using Edge = Vertex::Edge;
   struct Node {
     const State* state;  // a key of `numbers`
     std::vector<int> can_step;
@@ -504,6 +512,9 @@ struct Reference::Graph {
   // Troubles of steps: the state after it need not be new, so that a state
   // and the trouble of the step into it are kept apart.
   std::map<std::pair<int, int>, Trouble> step_troubles;  // (from, task)
+  // The fewest preemptions on a way to each state and who stepped last, by
+  // PlaceOf(); -1: there is none.
+  std::vector<int> cost;
 
   int NumberOf(const State& state) {
     const auto [it, is_new] =
@@ -516,8 +527,12 @@ struct Reference::Graph {
              ReferenceResult* result);
   void FindGoodEnds();
   void CountPreemptions(const ToyProgram& program, ReferenceResult* result);
+  static size_t PlaceOf(int node, int last, int tasks) {
+    return static_cast<size_t>(node) * (tasks + 1) + (last + 1);
+  }
   void FindLivelocks(const ToyProgram& program, ReferenceResult* result) const;
-  std::vector<int> Components() const;
+  void FindPlainLivelocks(const ToyProgram& program,
+                          ReferenceResult* result) const;
 };
 
 void Reference::Graph::Build(const ToyProgram& program, uint64_t max_states,
@@ -574,10 +589,7 @@ void Reference::Graph::FindGoodEnds() {
 void Reference::Graph::CountPreemptions(const ToyProgram& program,
                                         ReferenceResult* result) {
   const int tasks = static_cast<int>(program.tasks.size());
-  const auto place = [tasks](int node, int last) {
-    return static_cast<size_t>(node) * (tasks + 1) + (last + 1);
-  };
-  std::vector<int> cost(nodes.size() * (tasks + 1), -1);
+  cost.assign(nodes.size() * (tasks + 1), -1);
   struct Item {
     int node;
     int last;
@@ -587,7 +599,7 @@ void Reference::Graph::CountPreemptions(const ToyProgram& program,
   while (!todo.empty()) {
     const Item item = todo.front();
     todo.pop_front();
-    int& known = cost[place(item.node, item.last)];
+    int& known = cost[PlaceOf(item.node, item.last, tasks)];
     if (known >= 0) continue;
     known = item.cost;
     const Node& node = nodes[item.node];
@@ -618,83 +630,155 @@ void Reference::Graph::CountPreemptions(const ToyProgram& program,
   }
 }
 
+namespace {
+
 // Tarjan's strongly connected components, with a stack of our own: the number
-// of each node's component.
-std::vector<int> Reference::Graph::Components() const {
-  const int count = static_cast<int>(nodes.size());
-  std::vector<int> component(count, -1);
-  std::vector<int> index(count, -1);
-  std::vector<int> low(count, 0);
-  std::vector<int> open;                             // not yet in a component
-  std::vector<std::pair<int, size_t>> path{{0, 0}};  // (node, edges looked at)
-  int visited = 0;
-  int components = 0;
-  while (!path.empty()) {
-    auto& [node, next_edge] = path.back();
-    if (index[node] < 0) {
-      index[node] = low[node] = visited++;
-      open.push_back(node);
-    }
-    if (next_edge < nodes[node].edges.size()) {
-      const int to = nodes[node].edges[next_edge++].to;
-      if (index[to] < 0) {
-        path.emplace_back(to, 0);
-      } else if (component[to] < 0) {
-        low[node] = std::min(low[node], index[to]);
-      }
-      continue;
-    }
-    const int done = node;
-    if (low[done] == index[done]) {
-      for (int member = -1; member != done;) {
-        member = open.back();
-        open.pop_back();
-        component[member] = components;
-      }
-      components++;
-    }
-    path.pop_back();
-    if (!path.empty()) {
-      int& above = low[path.back().first];
-      above = std::min(above, low[done]);
+// of each vertex's component.
+class Components {
+ public:
+  explicit Components(const std::vector<Vertex>& vertices)
+      : vertices_(vertices),
+        component_(vertices.size(), -1),
+        index_(vertices.size(), -1),
+        low_(vertices.size(), 0) {
+    for (int v = 0; v < static_cast<int>(vertices.size()); ++v) {
+      if (index_[v] < 0) VisitFrom(v);
     }
   }
-  return component;
-}
+
+  int operator[](int vertex) const { return component_[vertex]; }
+
+ private:
+  void VisitFrom(int root) {
+    std::vector<std::pair<int, size_t>> path{{root, 0}};  // (vertex, edges)
+    while (!path.empty()) {
+      auto& [vertex, next_edge] = path.back();
+      if (index_[vertex] < 0) {
+        index_[vertex] = low_[vertex] = visited_++;
+        open_.push_back(vertex);
+      }
+      if (next_edge < vertices_[vertex].edges.size()) {
+        const int to = vertices_[vertex].edges[next_edge++].to;
+        if (index_[to] < 0) {
+          path.emplace_back(to, 0);
+        } else if (component_[to] < 0) {
+          low_[vertex] = std::min(low_[vertex], index_[to]);
+        }
+        continue;
+      }
+      const int done = vertex;
+      if (low_[done] == index_[done]) Close(done);
+      path.pop_back();
+      if (!path.empty()) {
+        int& above = low_[path.back().first];
+        above = std::min(above, low_[done]);
+      }
+    }
+  }
+
+  void Close(int first) {
+    for (int member = -1; member != first;) {
+      member = open_.back();
+      open_.pop_back();
+      component_[member] = components_;
+    }
+    components_++;
+  }
+
+  const std::vector<Vertex>& vertices_;
+  std::vector<int> component_;
+  std::vector<int> index_;
+  std::vector<int> low_;
+  std::vector<int> open_;  // not yet in a component
+  int visited_ = 0;
+  int components_ = 0;
+};
+
+// A way to go round for ever, and who makes steps on it.
+struct Circle {
+  int vertex;  // one on it
+  uint32_t tasks;
+};
 
 // A livelock is a way to go round for ever that is fair: each task either
 // makes steps or is, time and again, unable to. One component's states can all
 // be visited on one round, so that what some of its states offer, the round
 // does.
-void Reference::Graph::FindLivelocks(const ToyProgram& program,
-                                     ReferenceResult* result) const {
-  const std::vector<int> component = Components();
-  const int tasks = static_cast<int>(program.tasks.size());
+std::vector<Circle> FairCircles(const std::vector<Vertex>& vertices,
+                                int tasks) {
+  const Components component(vertices);
   struct Facts {
+    int vertex = 0;
     uint32_t steps = 0;     // tasks that make a step within the component
     uint32_t disabled = 0;  // tasks that some state holds back
   };
-  std::vector<Facts> facts(nodes.size());
-  for (size_t n = 0; n < nodes.size(); ++n) {
-    Facts& of = facts[component[n]];
-    for (const Edge& edge : nodes[n].edges) {
-      if (component[edge.to] == component[n]) of.steps |= 1u << edge.task;
+  std::vector<Facts> facts(vertices.size());
+  for (int v = 0; v < static_cast<int>(vertices.size()); ++v) {
+    Facts& of = facts[component[v]];
+    of.vertex = v;
+    for (const Vertex::Edge& edge : vertices[v].edges) {
+      if (component[edge.to] == component[v]) of.steps |= 1u << edge.task;
     }
-    uint32_t can_step = 0;
-    for (const int task : nodes[n].can_step) can_step |= 1u << task;
-    of.disabled |= ~can_step;
+    of.disabled |= ~vertices[v].can_step;
   }
   const uint32_t everyone = (1u << tasks) - 1;
+  std::vector<Circle> circles;
   for (const Facts& of : facts) {
     if (of.steps == 0 || ((of.steps | of.disabled) & everyone) != everyone) {
       continue;
     }
+    circles.push_back({of.vertex, of.steps});
+  }
+  return circles;
+}
+
+uint32_t BitsOf(const std::vector<int>& tasks) {
+  uint32_t bits = 0;
+  for (const int task : tasks) bits |= 1u << task;
+  return bits;
+}
+
+}  // namespace
+
+void Reference::Graph::FindLivelocks(const ToyProgram& program,
+                                     ReferenceResult* result) const {
+  const int tasks = static_cast<int>(program.tasks.size());
+  std::vector<Vertex> vertices;
+  for (const Node& node : nodes) {
+    vertices.push_back({BitsOf(node.can_step), node.edges});
+  }
+  for (const Circle& circle : FairCircles(vertices, tasks)) {
     std::string who;
     for (int t = 0; t < tasks; ++t) {
-      if ((of.steps >> t & 1) == 0) continue;
+      if ((circle.tasks >> t & 1) == 0) continue;
       absl::StrAppend(&who, who.empty() ? "" : " ", t);
     }
     result->troubles.emplace(Trouble{VerdictKind::kLivelock, who}, 0);
+  }
+}
+
+// As FindLivelocks(), but of circles on which nobody is preempted.
+void Reference::Graph::FindPlainLivelocks(const ToyProgram& program,
+                                          ReferenceResult* result) const {
+  const int tasks = static_cast<int>(program.tasks.size());
+  std::vector<Vertex> vertices(cost.size());
+  for (int n = 0; n < static_cast<int>(nodes.size()); ++n) {
+    for (int last = kFree; last < tasks; ++last) {
+      const size_t place = PlaceOf(n, last, tasks);
+      if (cost[place] < 0) continue;
+      Vertex& vertex = vertices[place];
+      vertex.can_step = BitsOf(nodes[n].can_step);
+      for (const Edge& edge : nodes[n].edges) {
+        if (Preempts(program, *nodes[n].state, last, edge.task)) continue;
+        vertex.edges.push_back(
+            {edge.task, static_cast<int>(PlaceOf(edge.to, edge.task, tasks))});
+      }
+    }
+  }
+  for (const Circle& circle : FairCircles(vertices, tasks)) {
+    const int needed = cost[static_cast<size_t>(circle.vertex)];
+    result->plain_livelock =
+        std::min(result->plain_livelock.value_or(needed), needed);
   }
 }
 
@@ -706,6 +790,7 @@ Reference::Reference(const ToyProgram& program, uint64_t max_states)
   graph_->FindGoodEnds();
   graph_->CountPreemptions(program, &result_);
   graph_->FindLivelocks(program, &result_);
+  graph_->FindPlainLivelocks(program, &result_);
 }
 
 Reference::~Reference() = default;

@@ -47,6 +47,9 @@ struct ReferenceResult {
   // A livelock has no such number: 0.
   std::map<std::string, int> ends;
   std::map<Trouble, int> troubles;
+  // The fewest preemptions that lead to a livelock whose circle needs none;
+  // nothing if there is none. Reference only.
+  std::optional<int> plain_livelock;
 };
 
 // Knows no livelock, and never returns from a program that loops for ever.

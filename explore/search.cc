@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "explore/waits.h"
 
 namespace reapsim {
 namespace {
@@ -17,8 +18,9 @@ constexpr uint64_t kStepsBetweenProgress = 1 << 14;
 
 // A fiber or event as a bit. Fairness needs to tell them apart; worlds that are
 // searched have few.
+constexpr int kFirstEvent = 48;
+constexpr uint64_t kFiberBits = (uint64_t{1} << kFirstEvent) - 1;
 uint64_t BitOf(Choice choice) {
-  constexpr int kFirstEvent = 48;
   if (!IsEvent(choice)) {
     REAP_CHECK_LT(choice, kFirstEvent, "explore: too many fibers");
     return uint64_t{1} << choice;
@@ -130,50 +132,55 @@ bool DepthFirstSearch::IsWorthSearching(Node* node, Choice via, Choice last,
                         preemptions + cost <= limits_.max_preemptions;
     if (choice != plain && within) node->choices.push_back(choice);
   }
-  if (limits_.merge_states && limits_.max_preemptions < 0) {
+  if (limits_.merge_states) {
     node->place = static_cast<uint32_t>(open_.size());
     node->low = node->place;
     const uint64_t alive = BitsOf(node->enabled);
-    open_.push_back({.key = key, .ran = 0, .stuck = ~alive, .alive = alive});
-    seen_[key] = node->place + 1;
+    // An event that is held back now and then, by another one, happens all the
+    // same.
+    open_.push_back(
+        {.key = key, .ran = 0, .stuck = ~alive & kFiberBits, .alive = alive});
+    seen_[key].place = node->place + 1;
   }
   return true;
 }
 
 // Whether there is nothing new behind this state; else notes it. `place` is the
-// place in open_, plus one, of a state that is open.
+// place in open_, plus one, of a state that is open and that a step without a
+// preemption has led to: of states with more preemptions than that on top of
+// the path none is open.
 bool DepthFirstSearch::SeenBefore(const Hash128& key, int preemptions,
                                   uint32_t* place) {
-  const auto [at, fresh] = seen_.try_emplace(key, 0);
-  if (limits_.max_preemptions < 0) {
-    *place = at->second;
-    return !fresh;
+  const bool bounded = limits_.max_preemptions >= 0;
+  const uint32_t spent = bounded ? static_cast<uint32_t>(preemptions) : 0;
+  const auto [at, fresh] =
+      seen_.try_emplace(key, Seen{.spent = spent, .place = 0});
+  if (fresh) return false;
+  if (at->second.spent > spent) {
+    at->second = {.spent = spent, .place = 0};
+    return false;
   }
-  const auto spent = static_cast<uint32_t>(preemptions);
-  if (!fresh && at->second <= spent) return true;
-  at->second = spent;
-  return false;
+  if (at->second.spent == spent) *place = at->second.place;
+  return true;
 }
 
 void DepthFirstSearch::Leave() {
   const Node& node = top();
+  const bool closes = limits_.merge_states && node.low == node.place;
+  if (closes) CloseComponent(node.place);
   depth_--;
   image_->GoBack(node.undo);
-  if (!limits_.merge_states || limits_.max_preemptions >= 0) return;
-  if (node.low == node.place) {
-    CloseComponent(node.place);
-    return;
-  }
+  if (closes || !limits_.merge_states) return;
   // The parent is part of the same component.
   Node& parent = top();
   parent.low = std::min(parent.low, node.low);
   open_[parent.place].ran |= BitOf(node.via);
 }
 
-// The states from `first` on in open_ are one component, and complete. If they
-// lie on circles, a run may stay among them for ever. It is a fair one, in
-// which nobody is passed over, if all who could go on do so, or can't now and
-// then.
+// The states from `first` on in open_ are one component, and complete; the
+// world is in the first. If they lie on circles, a run may stay among them for
+// ever. It is a fair one, in which nobody is passed over, if all who could go
+// on do so, or can't now and then.
 void DepthFirstSearch::CloseComponent(uint32_t first) {
   uint64_t ran = 0;
   uint64_t stuck = 0;
@@ -182,7 +189,7 @@ void DepthFirstSearch::CloseComponent(uint32_t first) {
     ran |= open_[i].ran;
     stuck |= open_[i].stuck;
     alive |= open_[i].alive;
-    seen_[open_[i].key] = 0;
+    seen_[open_[i].key].place = 0;
   }
   open_.resize(first);
   if (ran != 0 && (alive & ~(ran | stuck)) == 0) ReportLivelock(ran);
@@ -192,18 +199,25 @@ void DepthFirstSearch::ReportLivelock(uint64_t ran) {
   std::string who;
   for (uint64_t left = ran; left != 0; left &= left - 1) {
     const int bit = std::countr_zero(left);
-    const auto choice =
-        static_cast<Choice>(bit < 48 ? bit : kEventBase + bit - 48);
+    const auto choice = static_cast<Choice>(
+        bit < kFirstEvent ? bit : kEventBase + bit - kFirstEvent);
     absl::StrAppend(&who, who.empty() ? "" : ", ",
                     stepper_->world().NameOf(choice));
   }
+  // This state comes back for ever: what has not come about in it never does.
+  std::vector<std::string> goals;
+  stepper_->world().UnmetGoals(&goals);
+  const std::string holders =
+      DescribeHolders(stepper_->world(), [ran](const Fiber& fiber) {
+        return (ran & BitOf(static_cast<Choice>(fiber.id))) == 0;
+      });
   stepper_->engine().Report(
       VerdictKind::kLivelock,
-      absl::StrCat("these may go round for ever, although nobody is passed "
+      absl::StrCat(goals.empty() ? "" : goals.front() + "; ",
+                   "these may go round for ever, although nobody is passed "
                    "over: ",
-                   who));
-  // The component's first state has left the path already.
-  NoteFailure(path_[depth_].via);
+                   who, holders.empty() ? "" : "; and ", holders));
+  NoteFailure(kNoChoice);
   stepper_->engine().Rewound();
 }
 

@@ -67,9 +67,11 @@ class DepthFirstSearch {
     int preemptions = 0;
     uint32_t place = 0;  // in open_
     uint32_t low = 0;    // the lowest place in open_ that can be reached
+                         // without another preemption
   };
   // A state whose strongly connected component is not complete (Tarjan, 1972):
-  // only these can be part of a circle.
+  // only these can be part of a circle. Where preemptions are counted, steps
+  // that preempt belong to no component: no bound allows a circle with one.
   struct OpenState {
     Hash128 key;
     uint64_t ran;    // who makes steps inside the component
@@ -83,6 +85,10 @@ class DepthFirstSearch {
   bool IsWorthSearching(Node* node, Choice via, Choice last, int preemptions);
   void Leave();
   bool TakeNextChoice();
+  struct Seen {
+    uint32_t spent;  // bounded: the fewest preemptions on a way here; else 0
+    uint32_t place;  // in open_, plus one; 0: its component is complete
+  };
   bool SeenBefore(const Hash128& key, int preemptions, uint32_t* place);
   void CloseComponent(uint32_t first);
   void ReportLivelock(uint64_t ran);
@@ -105,9 +111,7 @@ class DepthFirstSearch {
   std::deque<Node> path_;  // nodes are used again: their copies keep room
   size_t depth_ = 0;
   std::vector<OpenState> open_;
-  // Unbounded: the place in open_ plus one, 0 once complete. Bounded: the
-  // fewest preemptions with which the state was reached. Never iterated.
-  absl::flat_hash_map<Hash128, uint32_t> seen_;
+  absl::flat_hash_map<Hash128, Seen> seen_;  // never iterated
   uint64_t steps_until_told_ = 0;
 };
 

@@ -40,8 +40,8 @@ std::string OutcomeOf(const Trouble& trouble) {
   return in_own_words ? kind : absl::StrCat(kind, ": ", trouble.what);
 }
 
-// All outcomes that so many preemptions can bring about; -1: any number.
-// Livelocks are found only where preemptions are not counted.
+// All outcomes that so many preemptions can bring about; -1: any number. Where
+// they are counted, a livelock is one whose circle needs none.
 Outcomes Expected(const ReferenceResult& result, int preemptions) {
   const auto within = [preemptions](int needed) {
     return preemptions < 0 || needed <= preemptions;
@@ -53,6 +53,10 @@ Outcomes Expected(const ReferenceResult& result, int preemptions) {
   for (const auto& [trouble, needed] : result.troubles) {
     if (preemptions >= 0 && trouble.kind == VerdictKind::kLivelock) continue;
     if (within(needed)) outcomes.insert(OutcomeOf(trouble));
+  }
+  if (preemptions >= 0 && result.plain_livelock.has_value() &&
+      within(*result.plain_livelock)) {
+    outcomes.insert("!livelock");
   }
   return outcomes;
 }
@@ -85,7 +89,7 @@ ExploreOptions EveryOutcome(Strategy strategy) {
 
 // The fewest preemptions with which a program goes wrong.
 int FewestPreemptions(const ReferenceResult& result) {
-  int fewest = 1 << 20;
+  int fewest = result.plain_livelock.value_or(1 << 20);
   for (const auto& [trouble, needed] : result.troubles) {
     if (trouble.kind != VerdictKind::kLivelock) {
       fewest = std::min(fewest, needed);
@@ -102,7 +106,11 @@ void CheckFailure(const Failure& failure, const Reference& reference) {
   EXPECT_EQ(failure.preemptions, run.preemptions);
   if (failure.verdict.kind == VerdictKind::kLivelock) {
     EXPECT_FALSE(run.trouble.has_value());
-    EXPECT_EQ(failure.fewest_preemptions, failure.preemptions == 0);
+    // Who goes round may have a way out.
+    const int64_t doomed_from_the_start = reference.CanEndWell() ? -1 : 0;
+    EXPECT_EQ(failure.point_of_no_return,
+              run.doomed_by.has_value() ? static_cast<int64_t>(*run.doomed_by)
+                                        : doomed_from_the_start);
     return;
   }
   ASSERT_TRUE(run.trouble.has_value());
@@ -189,6 +197,7 @@ class SearchCheckTest : public ::testing::TestWithParam<uint64_t> {
     // Beyond that the search no longer goes by their number.
     if (fewest > 2) return;
     needed_[fewest]++;
+    if (found.failure->verdict.kind == VerdictKind::kLivelock) livelocks_++;
     EXPECT_EQ(found.failure->preemptions, fewest);
     EXPECT_TRUE(found.failure->fewest_preemptions);
   }
@@ -208,6 +217,7 @@ class SearchCheckTest : public ::testing::TestWithParam<uint64_t> {
   int clean_ = 0;
   std::map<std::string, int> fired_;
   std::map<int, int> needed_;  // by number of preemptions
+  int livelocks_ = 0;          // found where preemptions are counted
   size_t seen_by_chance_ = 0;
   int brute_forced_ = 0;
 };
@@ -229,6 +239,7 @@ TEST_P(SearchCheckTest, EverySearchAgreesWithTheReference) {
   EXPECT_EQ(fired_.size(), 6u);
   EXPECT_GE(needed_[0], 50);
   EXPECT_GE(needed_[1], 1);
+  EXPECT_GE(livelocks_, 5);
   // On average more than one end of each program's, and each time.
   EXPECT_GT(seen_by_chance_, 2 * kProgramsEach);
   EXPECT_GE(brute_forced_, 40);

@@ -81,6 +81,7 @@ bool JudgeEnd(World& world) {
     return false;
   }
   std::vector<std::string> problems;
+  world.UnmetGoals(&problems);
   world.AtEnd(&problems);
   if (engine.stopped()) return false;
   if (!problems.empty()) {

@@ -111,7 +111,36 @@ class Deadlock {
   std::vector<Waiter> waiters_;
 };
 
+// "mmap_lock and oom_lock": what stands in FiberHistory::held.
+std::string ClassesOf(uint32_t held) {
+  std::string text;
+  for (int i = 0; i < kMaxLockClasses; ++i) {
+    if ((held >> i & 1) == 0) continue;
+    absl::StrAppend(&text, text.empty() ? "" : " and ",
+                    LockClassName(static_cast<LockClass>(i)));
+  }
+  return text;
+}
+
 }  // namespace
+
+std::string DescribeHolders(World& world,
+                            absl::FunctionRef<bool(const Fiber&)> among) {
+  auto& fibers = world.engine().state()->fibers;
+  std::string text;
+  fibers.ForEach([&](const Fiber* fiber) {
+    // Of locks that were taken before the search only the kind is known.
+    const uint32_t held = fibers.HistoryOf(fiber).held;
+    if (fiber->status == FiberStatus::kDone || held == 0 || !among(*fiber)) {
+      return;
+    }
+    absl::StrAppend(&text, text.empty() ? "" : "; ",
+                    world.NameOf(static_cast<Choice>(fiber->id)), " waits at ",
+                    PointName(fiber->op.point), " (", At(fiber->op.source),
+                    ") and holds ", ClassesOf(held));
+  });
+  return text;
+}
 
 std::string DescribeDeadlock(World& world) {
   // Nearly always nobody does: say so soon.

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "explore/world.h"
 
 namespace reapsim {
@@ -16,6 +17,11 @@ namespace reapsim {
 // waits, who holds that and since which line; and whether they wait for each
 // other in a circle.
 std::string DescribeDeadlock(World& world);
+
+// Who of those that `among` says yes to waits with a lock held, where, and what
+// kinds of locks; empty if nobody does.
+std::string DescribeHolders(World& world,
+                            absl::FunctionRef<bool(const Fiber&)> among);
 
 }  // namespace reapsim
 

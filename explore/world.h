@@ -44,6 +44,10 @@ class World {
   // Asked once after each step, and may answer once: null, or what is broken, a
   // literal that opens with the invariant's number ("S17: ...").
   virtual const char* BrokenInvariant() const { return nullptr; }
+  // Asked when nobody can go on and nobody must, and in a state that comes back
+  // for ever: adds what must come about some time after this state and has not.
+  // What has come about must stay so.
+  virtual void UnmetGoals(std::vector<std::string>* /*goals*/) const {}
   // Asked when nobody can go on and nobody must: adds what should not be, a
   // leaked reference for instance.
   virtual void AtEnd(std::vector<std::string>* /*problems*/) {}

@@ -86,15 +86,18 @@ const char* KernelWorld::BrokenInvariant() const {
   return kernel_->BrokenInvariant();
 }
 
+void KernelWorld::UnmetGoals(std::vector<std::string>* goals) const {
+  for (std::string& goal : kernel_->UnmetGoals()) {
+    goals->push_back(std::move(goal));
+  }
+}
+
 void KernelWorld::AtEnd(std::vector<std::string>* problems) {
   bool at_rest = true;
   kernel_->engine().state()->fibers.ForEach([&](const Fiber* fiber) {
     if (fiber->status == FiberStatus::kDone) return;
     if (!IsIdle(*fiber)) at_rest = false;
   });
-  for (std::string& goal : kernel_->UnmetGoals()) {
-    problems->push_back(std::move(goal));
-  }
   if (!at_rest) return;
   for (std::string& problem : kernel_->Conservation()) {
     problems->push_back(std::move(problem));

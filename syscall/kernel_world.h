@@ -42,8 +42,8 @@ class KernelWorld : public World {
   bool MayIdle(const Fiber& fiber) const override;
   // Kernel::BrokenInvariant().
   const char* BrokenInvariant() const override;
-  // Kernel::UnmetGoals() and, if nobody stands inside the kernel,
-  // Kernel::Conservation().
+  void UnmetGoals(std::vector<std::string>* goals) const override;
+  // If nobody stands inside the kernel, Kernel::Conservation().
   void AtEnd(std::vector<std::string>* problems) override;
   std::string WrongEnd() const override;
   std::string Outcome() const override;
