@@ -124,6 +124,20 @@ TEST(MachineTest, DoesWhatEachDeclarationAndStatementSays) {
       {"... until it does", "process p; block device; p: start driver_wait();",
        "P0(init) { r0 = unblock_device(); } exists (0:r0=1 /\\ waits(p)=1)",
        "0:r0=0; waits(p)=0;"},
+      {"a driver that sleeps in its mmap() holds mmap_lock",
+       "process p; thread t: p; anon a[1]: p; p: dev = open_device(1);"
+       "block device;"
+       "p: start mmap(NULL, 1, PROT_READ, MAP_SHARED, dev, 0);",
+       "P0(t) { r0 = munmap(a, 1); }"
+       "exists (0:r0=0 /\\ waits(p)=1 /\\ waits(t)=1)",
+       "0:r0=never; waits(p)=1; waits(t)=1;"},
+      {"... until the device answers",
+       "process p; thread t: p; anon a[1]: p; p: dev = open_device(1);"
+       "block device;"
+       "p: start mmap(NULL, 1, PROT_READ, MAP_SHARED, dev, 0);",
+       "P0(init) { r0 = unblock_device(); } P1(t) { r0 = munmap(a, 1); }"
+       "exists (1:r0=1 /\\ waits(p)=1 /\\ waits(t)=1)",
+       "1:r0=0; waits(p)=0; waits(t)=0;"},
       {"a pipe", "process p; anon a[2]: p; p: in = pipe(); p: a[0] = 6;",
        "P0(p) { r0 = write(in + 1, a, 1); r1 = read(in, &a[1], 1);"
        "        r2 = a[1]; }"

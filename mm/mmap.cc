@@ -223,6 +223,8 @@ int64_t mmap_region(mm_struct* mm, const MmapArgs& args, uint64_t addr,
     __vm_area_free(vma);
     return -ENOMEM;
   }
+  // include/linux/fs.h:call_mmap(). Nobody finds the VMA yet.
+  if (args.file_mmap != nullptr) args.file_mmap();
   mm->total_vm += vma_pages(vma);
   if ((vma->vm_flags & VM_LOCKED) != 0) {
     // What is never paged out anyway can't be locked.

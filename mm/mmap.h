@@ -78,6 +78,8 @@ struct MmapArgs {
   bool file_writable = true;         // how the descriptor was opened
   uint64_t pgoff = 0;
   uint64_t extra_vm_flags = 0;  // VM_HUGETLB, VM_PFNMAP …: what drivers set
+  // The file's own mmap(), or null: it may sleep, with mmap_lock held for write.
+  void (*file_mmap)() = nullptr;
 };
 // mmap(2): the address, or a negative errno.
 //   -EINTR     a fatal signal ended the wait for the lock

@@ -19,7 +19,8 @@ namespace reapsim {
 
 struct SyscallState {
   static constexpr RootId kRoot = RootId::kSyscall;
-  // A device does not answer: driver_wait() sleeps uninterruptibly.
+  // A device does not answer: driver_wait() sleeps uninterruptibly, and so does
+  // who maps its memory.
   bool driver_blocked = false;
 
   // Sleepers on futexes, in the order in which they began.

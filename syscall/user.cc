@@ -162,6 +162,7 @@ int64_t MapFile(MmapArgs args, int fd) {
     }
     if (args.mapping->kind == address_space::kDevice) {
       args.extra_vm_flags |= args.mapping->vm_flags;
+      args.file_mmap = [] { (void)driver_wait(); };
       const uint64_t length = (args.length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
       ret = args.pgoff + (length >> PAGE_SHIFT) > args.mapping->nr_pages
                 ? -EINVAL
