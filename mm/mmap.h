@@ -78,7 +78,7 @@ struct MmapArgs {
   bool file_writable = true;         // how the descriptor was opened
   uint64_t pgoff = 0;
   uint64_t extra_vm_flags = 0;  // VM_HUGETLB, VM_PFNMAP …: what drivers set
-  // The file's own mmap(), or null: it may sleep, with mmap_lock held for write.
+  // The file's own mmap(), or null. It may sleep, and mmap_lock is held then.
   void (*file_mmap)() = nullptr;
 };
 // mmap(2): the address, or a negative errno.
