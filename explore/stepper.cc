@@ -76,12 +76,14 @@ bool Stepper::Step(Choice choice) {
 bool JudgeEnd(World& world) {
   Engine& engine = world.engine();
   const std::string deadlock = DescribeDeadlock(world);
-  if (!deadlock.empty()) {
-    engine.Report(VerdictKind::kDeadlock, deadlock);
-    return false;
-  }
   std::vector<std::string> problems;
   world.UnmetGoals(&problems);
+  if (!deadlock.empty()) {
+    engine.Report(
+        VerdictKind::kDeadlock,
+        problems.empty() ? deadlock : problems.front() + "; " + deadlock);
+    return false;
+  }
   world.AtEnd(&problems);
   if (engine.stopped()) return false;
   if (!problems.empty()) {

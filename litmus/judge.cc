@@ -144,9 +144,11 @@ Checks ChecksOf(const Scenario& scenario) {
   return checks;
 }
 
-bool AsksForRaces(const Prop& prop) {
-  return std::any_of(prop.parts.begin(), prop.parts.end(), AsksForRaces) ||
-         (prop.term.function == "verdict" && prop.word == "data_race");
+// Whether the condition compares the verdict with that word.
+bool SpeaksOf(const Prop& prop, absl::string_view word) {
+  return (prop.term.function == "verdict" && prop.word == word) ||
+         std::any_of(prop.parts.begin(), prop.parts.end(),
+                     [word](const Prop& part) { return SpeaksOf(part, word); });
 }
 
 void AddEnd(const Scenario& scenario, const std::string& text,
@@ -313,7 +315,7 @@ absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
 }
 
 Races RacesOf(const Scenario& scenario, Races asked) {
-  const bool names_them = AsksForRaces(scenario.file.condition.prop);
+  const bool names_them = SpeaksOf(scenario.file.condition.prop, "data_race");
   return asked == Races::kIgnore && names_them ? Races::kReport : asked;
 }
 
@@ -321,7 +323,9 @@ Races RacesOf(const Scenario& scenario, Races asked) {
 
 ScenarioWorld::ScenarioWorld(Machine* machine)
     : KernelWorld(&machine->kernel(), [machine] { return machine->Outcome(); }),
-      machine_(machine) {}
+      machine_(machine),
+      asks_l4_(SpeaksOf(machine->scenario().file.condition.prop, "L4")),
+      asks_l6_(SpeaksOf(machine->scenario().file.condition.prop, "L6")) {}
 
 std::string ScenarioWorld::NameOf(Choice choice) const {
   if (IsEvent(choice)) return KernelWorld::NameOf(choice);
@@ -331,6 +335,19 @@ std::string ScenarioWorld::NameOf(Choice choice) const {
 
 bool ScenarioWorld::MayIdle(const Fiber& fiber) const {
   return machine_->MayWait(fiber.id) || KernelWorld::MayIdle(fiber);
+}
+
+const char* ScenarioWorld::BrokenInvariant() const {
+  const char* broken = KernelWorld::BrokenInvariant();
+  if (broken != nullptr || !asks_l6_) return broken;
+  return machine_->TwoVictimsHaveMemory()
+             ? "L6: a second victim is chosen while the first has memory"
+             : nullptr;
+}
+
+void ScenarioWorld::UnmetGoals(std::vector<std::string>* goals) const {
+  KernelWorld::UnmetGoals(goals);
+  if (asks_l4_) machine_->UnreleasedMemory(goals);
 }
 
 void ScenarioWorld::AtEnd(std::vector<std::string>* problems) {

@@ -61,6 +61,10 @@ class ScenarioWorld : public KernelWorld {
 
   std::string NameOf(Choice choice) const override;
   bool MayIdle(const Fiber& fiber) const override;
+  // L4 and L6, which real kernels do not keep, only if the condition speaks of
+  // them.
+  const char* BrokenInvariant() const override;
+  void UnmetGoals(std::vector<std::string>* goals) const override;
   void AtEnd(std::vector<std::string>* problems) override;
 
   // From now on an end state in which the condition's proposition holds (or
@@ -70,6 +74,8 @@ class ScenarioWorld : public KernelWorld {
 
  private:
   Machine* machine_;
+  const bool asks_l4_;
+  const bool asks_l6_;
   std::optional<bool> wanted_;
 };
 

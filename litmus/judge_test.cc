@@ -272,6 +272,87 @@ TEST(JudgeTest, TakesAWaitThatIsAskedForAsAnEnd) {
   EXPECT_EQ(made.broken, "deadlock");
 }
 
+// ---- Wishes ----------------------------------------------------------------
+
+struct WishCase {
+  const char* what;
+  const char* init;
+  const char* program;
+  const char* wish;    // L4 or L6
+  const char* broken;  // how the verdict begins; "": it is not
+};
+
+TEST(WishTest, IsLookedAtWhereTheConditionSpeaksOfIt) {
+  constexpr char kCall[] = "P0(lmkd) { r = process_mrelease(fd, 0); }\n";
+  constexpr char kOutOfMemory[] = "P0(init) { r = run_out_of_memory(); }\n";
+  constexpr char kTwice[] =
+      "P0(init) { r = run_out_of_memory(); r1 = run_out_of_memory(); }\n";
+  // The one who is chosen first; the reaper gives up on it.
+  constexpr char kSleeper[] =
+      "machine swap=1000; process other: oom_score_adj=500;"
+      "process p: oom_score_adj=1000; anon a[1]: p; anon b[1]: other;"
+      "p: dev = open_device(1); block device;"
+      "p: start mmap(NULL, 1, PROT_READ, MAP_SHARED, dev, 0);";
+  const WishCase kCases[] = {
+      {"a kernel thread has it",
+       "process lmkd, p; anon a[1]: p; borrower b: p;"
+       "lmkd: fd = pidfd_open(p, 0); lmkd: kill(p, SIGKILL); run p;",
+       kCall, "L4",
+       "L4: p has been killed and keeps its memory: process_mrelease() answers "
+       "ESRCH"},
+      {"... and it still has that itself",
+       "process lmkd, p; anon a[1]: p; borrower b: p; block device;"
+       "p: start driver_wait();"
+       "lmkd: fd = pidfd_open(p, 0); lmkd: kill(p, SIGKILL);",
+       kCall, "L4",
+       "L4: p has been killed and keeps its memory: process_mrelease() answers "
+       "EINVAL"},
+      {"it is hidden", kSleeper, kOutOfMemory, "L4",
+       "L4: p has been killed and keeps its memory: process_mrelease() does "
+       "nothing"},
+      {"it could be released",
+       "process lmkd, p; anon a[1]: p; block device; p: start driver_wait();"
+       "lmkd: fd = pidfd_open(p, 0); lmkd: kill(p, SIGKILL);",
+       "P0(lmkd) { r = getpid(); }\n", "L4", ""},
+      {"somebody lives who has it",
+       "process lmkd, p; anon a[1]: p; sharer s: p;"
+       "lmkd: fd = pidfd_open(p, 0); lmkd: kill(p, SIGKILL);",
+       kCall, "L4", ""},
+      {"it has not been killed",
+       "process lmkd, p; anon a[1]: p; borrower b: p;"
+       "lmkd: fd = pidfd_open(p, 0);",
+       "P0(p) { r = exit(0); }\n", "L4", ""},
+      {"the first victim sleeps", kSleeper, kTwice, "L6",
+       "L6: a second victim is chosen while the first has memory"},
+      {"the first victim can be reaped",
+       "machine swap=1000; process other: oom_score_adj=500;"
+       "process p: oom_score_adj=1000; anon a[1]: p; anon b[1]: other;"
+       "block device; p: start driver_wait(); other: start driver_wait();",
+       kTwice, "L6", ""},
+  };
+  for (const WishCase& c : kCases) {
+    SCOPED_TRACE(c.what);
+    const std::string text =
+        absl::StrCat("REAP t\n(* Result: Sometimes *)\n{ ", c.init, " }\n",
+                     c.program, "exists (verdict=");
+    const Scenario asking = Read(absl::StrCat(text, c.wish, ")\n"));
+    const auto made = Judge(asking, {{"v6.18", {}}, nullptr},
+                            {.explore = {.max_preemptions = 1}});
+    ASSERT_TRUE(made.ok()) << made.status();
+    const std::string what =
+        made->found.failure ? made->found.failure->verdict.what : "";
+    EXPECT_THAT(what, ::testing::StartsWith(c.broken));
+    EXPECT_EQ(what.empty(), c.broken[0] == '\0') << what;
+    EXPECT_EQ(made->broken, what.substr(0, 2));
+    // It is a wish: of others nothing is asked.
+    const auto silent =
+        Judge(Read(absl::StrCat(text, "S1)\n")), {{"v6.18", {}}, nullptr},
+              {.explore = {.max_preemptions = 1}});
+    ASSERT_TRUE(silent.ok()) << silent.status();
+    EXPECT_FALSE(silent->found.failure.has_value());
+  }
+}
+
 TEST(JudgeTest, SaysWhichInvariantIsBrokenInsteadOfThePromised) {
   const Scenario scenario = Read(
       "REAP t\n(* Result: Sometimes breaks S1 *)\n"

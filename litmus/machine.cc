@@ -477,6 +477,68 @@ std::string Machine::CommOf(uint32_t fiber) const {
                          : static_cast<task_struct*>(live->owner)->comm;
 }
 
+namespace {
+
+bool WasKilled(const task_struct& t) {
+  return (t.signal->flags & SIGNAL_GROUP_EXIT) != 0 &&
+         (t.signal->group_exit_code & 0x7f) == SIGKILL;
+}
+
+// What process_mrelease() of that process would make of mm, in its order; null:
+// it would release it, or must not.
+const char* WhyNotReleased(SchedState& sched, const task_struct& process,
+                           const mm_struct* mm) {
+  bool own = false;
+  bool lives = false;
+  bool borrowed = false;
+  sched.task_slab.ForEach([&](const task_struct* t) {
+    if (t->mm != mm) return;
+    if ((t->flags & PF_KTHREAD) != 0) {
+      borrowed = true;
+    } else if (t->signal == process.signal) {
+      own = true;
+    } else {
+      lives |= (t->signal->flags & SIGNAL_GROUP_EXIT) == 0;
+    }
+  });
+  if (lives) return nullptr;
+  if (!own) return "answers ESRCH";
+  if (borrowed) return "answers EINVAL";
+  return Mm(mm).oom_skip() ? "does nothing" : nullptr;
+}
+
+}  // namespace
+
+void Machine::UnreleasedMemory(std::vector<std::string>* goals) const {
+  for (const auto& [process, name] : memory_) {
+    const mm_struct* mm = LiveMm(process);
+    const Task& task = *tasks_.at(process);
+    if (mm == nullptr || task.phase() == TaskPhase::kGone ||
+        Mm(mm).rss(MM_ANONPAGES) == Pages(0) || !WasKilled(*task.raw())) {
+      continue;
+    }
+    const char* why = WhyNotReleased(kernel_->sched(), *task.raw(), mm);
+    if (why == nullptr) continue;
+    goals->push_back(absl::StrCat("L4: ", process,
+                                  " has been killed and keeps its memory: "
+                                  "process_mrelease() ",
+                                  why));
+  }
+}
+
+bool Machine::TwoVictimsHaveMemory() const {
+  int victims = 0;
+  for (const auto& [process, name] : memory_) {
+    const mm_struct* mm = LiveMm(process);
+    if (mm == nullptr || Mm(mm).rss() == Pages(0)) continue;
+    bool chosen = false;
+    kernel_->sched().signal_slab.ForEach(
+        [&](const signal_struct* signal) { chosen |= signal->oom_mm == mm; });
+    victims += chosen ? 1 : 0;
+  }
+  return victims > 1;
+}
+
 bool Machine::MayWait(uint32_t fiber) const {
   for (const Term& term : scenario_.terms) {
     if (term.function != "waits") continue;

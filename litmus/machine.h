@@ -49,6 +49,14 @@ class Machine {
   // deadlock.
   bool MayWait(uint32_t fiber) const;
 
+  // L4: of each process that has been killed, and whose anonymous memory no
+  // process_mrelease() could release now, although nobody lives who has it: a
+  // sentence.
+  void UnreleasedMemory(std::vector<std::string>* goals) const;
+  // L6: two OOM victims have memory, neither having given all of its back when
+  // the other one was chosen.
+  bool TwoVictimsHaveMemory() const;
+
  private:
   explicit Machine(const Scenario& scenario) : scenario_(scenario) {}
   absl::Status Error(Place place, absl::string_view what,

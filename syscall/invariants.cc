@@ -201,6 +201,29 @@ bool OwnerDiedUntold(SchedState& sched, uint64_t word) {
   return !alive;
 }
 
+// The mm for whose mmap_lock a fiber stands at `point`, or null.
+const mm_struct* MmWaitedFor(MmState& state, const Fiber& fiber, Point point) {
+  const mm_struct* found = nullptr;
+  if (fiber.op.point != point) return found;
+  state.mm_slab.ForEach([&](const mm_struct* mm) {
+    if (NumberOf(&mm->mmap_lock) == fiber.op.object) found = mm;
+  });
+  return found;
+}
+
+// L8. Whoever reads that way: the call walks, and looks again, with the lock.
+const char* WaitsThoughItNeedNot(SchedState& sched, MmState& mm,
+                                 const task_struct* t) {
+  const bool calls =
+      sched.task_slab.HistoryOf(t).context == TaskContext::kMrelease;
+  if (!calls) return nullptr;
+  const mm_struct* waited = MmWaitedFor(mm, *t->thread, Point::kDownReadWait);
+  if (waited == nullptr) return nullptr;
+  if (fatal_signal_pending(t)) return "it has been killed";
+  return waited->mmap_lock.writer == 0 ? "nobody holds that for writing"
+                                       : nullptr;
+}
+
 }  // namespace
 
 std::vector<std::string> UnmetGoals(SchedState& sched, MmState& mm,
@@ -232,6 +255,18 @@ std::vector<std::string> UnmetGoals(SchedState& sched, MmState& mm,
         "that its owner, " +
         std::to_string(word & FUTEX_TID_MASK) + ", has died");
   }
+  sched.task_slab.ForEach([&](const task_struct* t) {
+    const char* why = WaitsThoughItNeedNot(sched, mm, t);
+    if (why != nullptr) {
+      goals.push_back("L8: " + Who(*t) +
+                      " waits for mmap_lock in process_mrelease(), although " +
+                      why);
+    }
+    const mm_struct* left = MmWaitedFor(mm, *t->thread, Point::kDownWriteWait);
+    if (left != nullptr && left->mm_users == 0) {
+      goals.push_back("L9: " + Who(*t) + " waits for mmap_lock in exit_mmap()");
+    }
+  });
   return goals;
 }
 

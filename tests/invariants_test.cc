@@ -179,6 +179,62 @@ TEST(StepInvariants, S10FiresIfAMonitorFillsReapedMemory) {
   }
 }
 
+// ---- Goals -----------------------------------------------------------------
+
+TEST(Goals, L8IsThatTheCallDoesNotWaitForNothing) {
+  using ::testing::Contains;
+  using ::testing::Not;
+  for (const bool killed : {false, true}) {
+    SCOPED_TRACE(killed);
+    Kernel k;
+    Task& victim = k.Spawn("victim");
+    Task& caller = k.Spawn("caller");
+    const int dev = static_cast<int>(
+        int64_t{k.As(victim).open_device(Pages(1), DeviceMemory::kPfnmap)});
+    const int fd =
+        static_cast<int>(int64_t{k.As(caller).pidfd_open(victim.pid(), 0)});
+    // A driver's mmap() sleeps with mmap_lock held for writing.
+    k.BlockDriver(true);
+    k.Begin(victim,
+            [=](User user) { (void)user.mmap(4_KiB, File(dev).Shared()); });
+    EXPECT_EQ(k.RunUntilBlocked(victim), Stepped::kBlocked);
+    EXPECT_TRUE(k.As(caller).kill(victim.pid(), SIGKILL).ok());
+    k.BeginCall(caller, [=] { return sys_process_mrelease(fd, 0); });
+    EXPECT_EQ(k.RunUntilBlocked(caller), Stepped::kBlocked);
+    // It waits for somebody, and rightly.
+    EXPECT_THAT(k.UnmetGoals(), Not(Contains(StartsWith("L8: "))));
+    if (killed) {
+      EXPECT_TRUE(k.As(k.init()).kill(caller.pid(), SIGKILL).ok());
+    } else {
+      k.BlockDriver(false);
+      EXPECT_EQ(k.RunUntil(victim, Point::kDeliverSignal), Stepped::kAtPoint);
+    }
+    EXPECT_THAT(k.UnmetGoals(),
+                Contains("L8: caller (pid " + std::to_string(caller.pid()) +
+                         ") waits for mmap_lock in process_mrelease(), "
+                         "although " +
+                         (killed ? "it has been killed"
+                                 : "nobody holds that for writing")));
+    k.RunUntilIdle();
+    EXPECT_THAT(k.UnmetGoals(), Not(Contains(StartsWith("L8: "))));
+    k.BlockDriver(false);
+    EXPECT_THAT(k.Shutdown(), IsEmpty());
+  }
+}
+
+TEST(Goals, L9IsThatExitMmapGetsItsLock) {
+  BeingReaped w;
+  w.Reap();
+  w.k().Hold(w.caller());  // it reads
+  w.k().RunUntilIdle();
+  EXPECT_THAT(w.k().UnmetGoals(),
+              ::testing::ElementsAre(StartsWith("L9: victim (pid ")));
+  w.k().Release(w.caller());
+  w.k().RunUntilIdle();
+  EXPECT_THAT(w.k().UnmetGoals(), IsEmpty());
+  EXPECT_THAT(w.k().Shutdown(), IsEmpty());
+}
+
 TEST(StepInvariants, S16FiresIfADumpBeginsBesideAWalk) {
   BeingReaped w({.checks = {Check::kS16}});
   w.Reap();

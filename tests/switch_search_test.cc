@@ -13,6 +13,7 @@
 
 #include "explore/explore.h"
 #include "mm/mmap.h"
+#include "mm/mmu_notifier.h"
 #include "syscall/kernel.h"
 #include "syscall/kernel_world.h"
 
@@ -51,6 +52,23 @@ struct Machine {
 
 // process_mrelease() against the victim's death.
 void CallAgainstDeath(Machine& m) { m.Lmkd(m.Victim()); }
+
+// The same; a driver that has subscribed to the memory holds a lock of its own,
+// on which it would let the call wait.
+void CallAgainstDeathBesideADriver(Machine& m) {
+  Task& victim = m.Victim();
+  const SysResult address =
+      m.k.Call(victim.raw(), []() ABSL_NO_THREAD_SAFETY_ANALYSIS -> int64_t {
+        mm_struct* mm = current()->mm;
+        mmap_write_lock(mm);
+        mmu_notifier* s =
+            mmu_notifier_register(mm, /*interval=*/false, 0, ~uint64_t{0});
+        mmap_write_unlock(mm);
+        return reinterpret_cast<int64_t>(s);
+      });
+  reinterpret_cast<mmu_notifier*>(address.kernel())->busy = true;
+  m.Lmkd(victim);
+}
 
 // The call against a thread that gives the same memory back; another thread has
 // used it on its own CPU.
@@ -118,6 +136,13 @@ INSTANTIATE_TEST_SUITE_P(
              {Check::kS16},
              "S16",
              2},
+        Case{"H8",
+             CallAgainstDeathBesideADriver,
+             "v6.18",
+             {Switch::kBlockingNotifiers},
+             {},
+             "L9: victim"},
+        Case{"H8Fixed", CallAgainstDeathBesideADriver, "v6.18", {}, {}, ""},
         Case{"H10", CallAgainstDeath, "v5.15-rc1", {}, {}, "S"},
         Case{"H11", CallAgainstDeath, "v5.17-rc1", {}, {}, "S3"},
         Case{"H12", CallAgainstDeath, "v5.15", {}, {Check::kS15}, "S15"},
