@@ -28,7 +28,7 @@ const char* BrokenInvariant(SchedState& sched, MmState& mm, OomState& oom);
 //   L2  an mm is freed whose users are all to die, and can
 //   L3  the OOM reaper is done with what it was given
 //   L5  who waits for a robust lock hears that its owner died
-//   L8  process_mrelease() ends its wait for mmap_lock, if nobody holds that for
+//   L8  process_mrelease() ends its wait for mmap_lock if nobody holds that for
 //       writing, and if its caller is killed
 //   L9  exit_mmap() gets mmap_lock
 // Where a search finds that nothing more can happen, or goes round in circles,
