@@ -734,8 +734,10 @@ long HostMachine::CallNumber(HostTask& task) {
 }
 
 char HostMachine::State(const HostTask& task) const {
-  const absl::StatusOr<std::string> stat = ReadFile(
-      absl::StrCat("/proc/", task.tgid(), "/task/", task.tid(), "/stat"));
+  // Whoever has not said hello yet leads a process of its own.
+  const pid_t tgid = task.process_ == nullptr ? task.tid() : task.tgid();
+  const absl::StatusOr<std::string> stat =
+      ReadFile(absl::StrCat("/proc/", tgid, "/task/", task.tid(), "/stat"));
   if (!stat.ok()) return '\0';
   const size_t name_end = stat->rfind(')');
   if (name_end == std::string::npos || name_end + 2 >= stat->size()) {
