@@ -127,16 +127,6 @@ void Arena::CopyUsed(std::vector<size_t>* used) const {
   }
 }
 
-char* Arena::CopyOut(Part part, char* to) const {
-  for (int i = 0; i < header_->extent_count; ++i) {
-    const Extent& extent = header_->extents[i];
-    if (extent.part != part || extent.used == 0) continue;
-    std::memcpy(to, extent.base, extent.used);
-    to += extent.used;
-  }
-  return to;
-}
-
 void Arena::RestoreUsed(const std::vector<size_t>& used) {
   REAP_CHECK_EQ(used.size(), static_cast<size_t>(header_->extent_count),
                 "arena: copy of another world");
@@ -148,16 +138,6 @@ void Arena::RestoreUsed(const std::vector<size_t>& used) {
     }
     extent.used = then;
   }
-}
-
-const char* Arena::CopyIn(Part part, const char* from) {
-  for (int i = 0; i < header_->extent_count; ++i) {
-    const Extent& extent = header_->extents[i];
-    if (extent.part != part || extent.used == 0) continue;
-    std::memcpy(extent.base, from, extent.used);
-    from += extent.used;
-  }
-  return from;
 }
 
 void Arena::AllowCopies() {

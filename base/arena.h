@@ -118,18 +118,11 @@ class Arena {
   // The used bytes of all extents but the stacks', which their owner copies.
   size_t UsedBytes(Part part) const;
 
-  // Copying a world, one part at a time; Engine::Take() puts the parts
-  // together. Small worlds only: every used byte is copied.
-  //
-  // How much of each extent is in use.
+  // For whoever copies a world (Engine::Take()): how much of each extent is in
+  // use; and back to that, so that what has come into use since is zero again.
+  // The contents are the caller's to copy.
   void CopyUsed(std::vector<size_t>* used) const;
-  // Writes the used bytes of a part to `to`, which has room for
-  // UsedBytes(part); returns the end of what it wrote.
-  char* CopyOut(Part part, char* to) const;
-  // Puts `used` back, as CopyUsed() had it, and a part's bytes; what has come
-  // into use since is zero again. Returns the end of what it read.
   void RestoreUsed(const std::vector<size_t>& used);
-  const char* CopyIn(Part part, const char* from);
 
   // From now on memory of dead objects stays readable for whoever copies the
   // world, also under the address sanitizer; slabs still tell a use after free.

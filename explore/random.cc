@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sched/heap_guard.h"
 
 namespace reapsim {
 namespace {
@@ -36,8 +37,7 @@ RandomExecutions::RandomExecutions(World* world, const ExploreOptions& options)
   engine_.Take(&start_);
   engine_.SetChooser(this);
   // Nothing may grow on a fiber's stack.
-  schedule_.reserve(options.max_steps + 1);
-  enabled_.resize(2 * Engine::kMaxFibers);
+  schedule_ = std::make_unique_for_overwrite<Choice[]>(options.max_steps);
   events_.reserve(Engine::kMaxFibers);
 }
 
@@ -77,75 +77,86 @@ Exploration RandomExecutions::Run() {
 
 void RandomExecutions::Execute(uint64_t seed) {
   prng_ = Prng(seed);
-  schedule_.clear();
+  steps_ = 0;
   too_long_ = false;
   if (by_priority_) SetPriorities();
-  while (!engine_.stopped() && FindEnabled(nullptr)) {
-    const Choice choice = event_ != kNoChoice ? event_ : Pick();
-    event_ = kNoChoice;
-    if (IsEvent(choice)) {
-      world_->Fire(choice);
-      if (ReportBrokenInvariant(*world_, engine_)) break;
-    } else {
+  ListFibers();
+  while (!engine_.stopped()) {
+    if (event_ != kNoChoice) world_->Fire(std::exchange(event_, kNoChoice));
+    Fiber* fiber = Next(nullptr);
+    if (fiber != nullptr) {
       // Runs on through Next() until it can't decide.
-      (void)engine_.Resume(engine_.FiberAt(choice));
-    }
-    if (too_long_) {
+      (void)engine_.Resume(fiber);
+    } else if (too_long_) {
       engine_.Report(
           VerdictKind::kLivelock,
           absl::StrCat("no end after ", options_.max_steps, " steps"));
+    } else if (event_ == kNoChoice) {
+      break;
     }
   }
   found_.executions++;
-  found_.transitions += schedule_.size();
-  found_.deepest = std::max<uint64_t>(found_.deepest, schedule_.size());
-  longest_ = std::max<uint64_t>(longest_, schedule_.size());
+  found_.transitions += steps_;
+  found_.deepest = std::max(found_.deepest, steps_);
+  longest_ = std::max(longest_, steps_);
   if (!engine_.stopped()) (void)JudgeEnd(*world_);
 }
 
+// Null: event_ is to happen, or nothing can, or there is a verdict, or
+// too_long_. `running`, not suspended yet, counts by its operation.
 Fiber* RandomExecutions::Next(Fiber* running) {
   if (ReportBrokenInvariant(*world_, engine_)) [[unlikely]] {
     return nullptr;
   }
-  if (schedule_.size() >= options_.max_steps) [[unlikely]] {
+  if (steps_ == options_.max_steps) [[unlikely]] {
     too_long_ = true;
     return nullptr;
   }
-  if (!FindEnabled(running)) return nullptr;
-  const Choice choice = Pick();
-  if (IsEvent(choice)) {
-    event_ = choice;
-    return nullptr;
+  if (fiber_changes_ != engine_.fiber_changes()) [[unlikely]] {
+    ListFibers();
+  } else if (running == nullptr) {
+    std::erase_if(fibers_, [](const Fiber* fiber) {
+      return fiber->status == FiberStatus::kDone;
+    });
   }
-  return engine_.FiberAt(choice);
-}
-
-// `running`, which has not been suspended yet, counts by its operation.
-bool RandomExecutions::FindEnabled(const Fiber* running) {
-  Choice* end = enabled_.data();
-  engine_.state()->fibers.ForEach([&](const Fiber* fiber) {
-    const bool waits = fiber->status <= FiberStatus::kSuspended;
-    if (!waits && fiber != running) return;
+  Fiber** end = enabled_.data();
+  for (Fiber* fiber : fibers_) {
     if (fiber->op.enabled == nullptr || fiber->op.enabled(fiber->op.arg)) {
-      *end++ = static_cast<Choice>(fiber->id);
+      *end++ = fiber;
     }
-  });
+  }
+  enabled_count_ = static_cast<size_t>(end - enabled_.data());
   events_.clear();
   world_->Events(&events_);
-  for (const Choice event : events_) *end++ = event;
-  enabled_count_ = static_cast<size_t>(end - enabled_.data());
-  return enabled_count_ != 0;
+  const size_t count = EnabledCount();
+  if (count == 0) return nullptr;
+  size_t i = 0;
+  if (by_priority_ && steps_ < options_.max_steps / 2) {
+    i = PickByPriority();
+  } else if (count != 1) {
+    i = prng_.SmallBelow(static_cast<uint32_t>(count));
+  }
+  const Choice choice = EnabledAt(i);
+  schedule_[steps_++] = choice;
+  if (i < enabled_count_) [[likely]]
+    return enabled_[i];
+  event_ = choice;
+  return nullptr;
 }
 
-Choice RandomExecutions::Pick() {
-  Choice choice = enabled_[0];
-  if (by_priority_ && schedule_.size() < options_.max_steps / 2) {
-    choice = PickByPriority();
-  } else if (enabled_count_ != 1) {
-    choice = enabled_[prng_.SmallBelow(static_cast<uint32_t>(enabled_count_))];
-  }
-  schedule_.push_back(choice);
-  return choice;
+void RandomExecutions::ListFibers() {
+  HostSection host;  // also called on a fiber's stack
+  fibers_.clear();
+  engine_.state()->fibers.ForEach([this](Fiber* fiber) {
+    if (fiber->status != FiberStatus::kDone) fibers_.push_back(fiber);
+  });
+  if (enabled_.size() < fibers_.size()) enabled_.resize(fibers_.size());
+  fiber_changes_ = engine_.fiber_changes();
+}
+
+Choice RandomExecutions::EnabledAt(size_t i) const {
+  return i < enabled_count_ ? static_cast<Choice>(enabled_[i]->id)
+                            : events_[i - enabled_count_];
 }
 
 uint32_t& RandomExecutions::PriorityOf(Choice choice) {
@@ -168,20 +179,22 @@ void RandomExecutions::SetPriorities() {
   changes_ = 0;
 }
 
-Choice RandomExecutions::HighestPriority() {
-  Choice best = enabled_[0];
-  for (size_t i = 1; i < enabled_count_; ++i) {
-    if (PriorityOf(enabled_[i]) > PriorityOf(best)) best = enabled_[i];
+size_t RandomExecutions::HighestPriority() {
+  size_t best = 0;
+  for (size_t i = 1; i < EnabledCount(); ++i) {
+    // One after the other: either may draw its number now.
+    const uint32_t priority = PriorityOf(EnabledAt(i));
+    if (priority > PriorityOf(EnabledAt(best))) best = i;
   }
   return best;
 }
 
-Choice RandomExecutions::PickByPriority() {
-  Choice best = HighestPriority();
+size_t RandomExecutions::PickByPriority() {
+  size_t best = HighestPriority();
   // At a point of change the one that would go next falls behind all others.
-  while (changes_ < change_at_.size() &&
-         change_at_[changes_] <= schedule_.size()) {
-    PriorityOf(best) = static_cast<uint32_t>(change_at_.size() - changes_++);
+  while (changes_ < change_at_.size() && change_at_[changes_] <= steps_) {
+    PriorityOf(EnabledAt(best)) =
+        static_cast<uint32_t>(change_at_.size() - changes_++);
     best = HighestPriority();
   }
   return best;
@@ -192,7 +205,7 @@ void RandomExecutions::NoteFailure() {
   if (verdict.kind == VerdictKind::kDataRace) found_.data_races++;
   if (options_.collect_outcomes) found_.outcomes[OutcomeOf(verdict)]++;
   if (found_.failure) return;
-  found_.failure = Failure{.verdict = verdict, .schedule = schedule_};
+  found_.failure = Failure{.verdict = verdict, .schedule = schedule()};
 }
 
 }  // namespace reapsim

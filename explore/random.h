@@ -7,6 +7,7 @@
 #define REAPSIM_EXPLORE_RANDOM_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/prng.h"
@@ -28,16 +29,20 @@ class RandomExecutions : private Chooser {
   // All executions of this shard, or up to the first failure.
   Exploration Run();
   // Of the last execution.
-  const Schedule& schedule() const { return schedule_; }
+  Schedule schedule() const {
+    return Schedule(schedule_.get(), schedule_.get() + steps_);
+  }
 
  private:
   Fiber* Next(Fiber* running) override;
   // One execution, to its end or verdict.
   void Execute(uint64_t seed);
-  bool FindEnabled(const Fiber* running);
-  Choice Pick();
-  Choice PickByPriority();
-  Choice HighestPriority();
+  void ListFibers();
+  // Of what was found: fibers first, then events.
+  size_t EnabledCount() const { return enabled_count_ + events_.size(); }
+  Choice EnabledAt(size_t i) const;
+  size_t PickByPriority();
+  size_t HighestPriority();
   void SetPriorities();
   uint32_t& PriorityOf(Choice choice);
   void NoteFailure();
@@ -49,10 +54,13 @@ class RandomExecutions : private Chooser {
   Snapshot start_;
   Prng prng_{0};
   Exploration found_;
-  std::vector<Choice> enabled_;  // the first enabled_count_ of it
+  std::vector<Fiber*> fibers_;   // that have not ended, by number
+  uint64_t fiber_changes_ = 0;   // of the engine, when they were listed
+  std::vector<Fiber*> enabled_;  // the first enabled_count_ of it
   size_t enabled_count_ = 0;
   std::vector<Choice> events_;
-  Schedule schedule_;
+  std::unique_ptr<Choice[]> schedule_;  // the first steps_ of it
+  uint64_t steps_ = 0;
   Choice event_ = kNoChoice;  // that was picked: the host lets it happen
   bool too_long_ = false;
 

@@ -42,8 +42,17 @@ class Stepper : private Chooser {
   Engine& engine_;
 };
 
+// The world has a broken invariant.
+void ReportBroken(const char* invariant, Engine& engine);
+
 // True iff a broken invariant of the world has been reported.
-bool ReportBrokenInvariant(const World& world, Engine& engine);
+inline bool ReportBrokenInvariant(const World& world, Engine& engine) {
+  const char* broken = world.BrokenInvariant();
+  if (broken == nullptr) [[likely]]
+    return false;
+  ReportBroken(broken, engine);
+  return true;
+}
 
 // Nobody can go on: reports a deadlock, or what the world says should not be so
 // in the end. False if there is such a verdict.

@@ -127,7 +127,9 @@ void ToyWorld::AddScript(const std::vector<Instruction>& task,
 }
 
 void ToyWorld::AddInvariant(const ToyInvariant& invariant) {
-  invariants_.push_back(invariant);
+  invariants_.push_back({.left = words_[invariant.left],
+                         .right = words_[invariant.right],
+                         .limit = invariant.limit});
 }
 
 // Place and registers are locals: they live on the fiber's stack, which the
@@ -216,9 +218,8 @@ void ToyWorld::Interpret(const Script& script) {
 
 const char* ToyWorld::BrokenInvariant() const {
   for (size_t i = 0; i < invariants_.size(); ++i) {
-    const ToyInvariant& invariant = invariants_[i];
-    if (words_[invariant.left]->value() + words_[invariant.right]->value() >
-        invariant.limit) {
+    const Sum& sum = invariants_[i];
+    if (sum.left->value() + sum.right->value() > sum.limit) [[unlikely]] {
       return ToyInvariantText(static_cast<int>(i));
     }
   }
@@ -234,13 +235,15 @@ void ToyWorld::AtEnd(std::vector<std::string>* problems) {
 }
 
 std::string ToyWorld::Outcome() const {
-  ToyEnd end;
-  for (const int* registers : registers_) {
-    end.registers.emplace_back(registers, registers + kToyRegisters);
+  end_.registers.resize(registers_.size());
+  for (size_t i = 0; i < registers_.size(); ++i) {
+    end_.registers[i].assign(registers_[i], registers_[i] + kToyRegisters);
   }
-  for (const ToyWord* word : words_) end.words.push_back(word->value());
-  for (const int* cell : cells_) end.cells.push_back(*cell);
-  return ToString(end);
+  end_.words.clear();
+  for (const ToyWord* word : words_) end_.words.push_back(word->value());
+  end_.cells.clear();
+  for (const int* cell : cells_) end_.cells.push_back(*cell);
+  return ToString(end_);
 }
 
 }  // namespace reapsim

@@ -216,6 +216,11 @@ class ToyWorld : public World {
  private:
   struct Machine;  // what the interpreter needs
   struct Script;   // a task's program
+  struct Sum {     // an invariant, quick to ask
+    const ToyWord* left;
+    const ToyWord* right;
+    int limit;
+  };
 
   static void Interpret(const Script& script);
   // Zeroed bytes that no search must look at: they never change.
@@ -232,7 +237,8 @@ class ToyWorld : public World {
   std::vector<ToyRwLock*> rw_locks_;
   std::vector<int*> cells_;
   std::vector<const int*> registers_;  // of each task's, kToyRegisters
-  std::vector<ToyInvariant> invariants_;
+  std::vector<Sum> invariants_;
+  mutable ToyEnd end_;  // Outcome()'s, which would make one for each execution
 };
 
 }  // namespace reapsim

@@ -3,6 +3,8 @@
 
 #include "explore/toy_program.h"
 
+#include <charconv>
+
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 
@@ -164,18 +166,37 @@ std::string ProblemOf(const ToyProgram& program) {
   return "";
 }
 
+namespace {
+
+// "x3=-1 ". Each execution ends with some of these: absl::StrAppend() takes
+// longer than all else that is done there.
+void AppendValue(std::string* text, char kind, size_t index, int value) {
+  char buffer[40];
+  char* const end = buffer + sizeof(buffer);
+  char* p = buffer;
+  *p++ = kind;
+  p = std::to_chars(p, end, index).ptr;
+  *p++ = '=';
+  p = std::to_chars(p, end, value).ptr;
+  *p++ = ' ';
+  text->append(buffer, p);
+}
+
+}  // namespace
+
 std::string ToString(const ToyEnd& end) {
   std::string text;
   for (size_t t = 0; t < end.registers.size(); ++t) {
     for (size_t r = 0; r < end.registers[t].size(); ++r) {
-      absl::StrAppend(&text, t, ":r", r, "=", end.registers[t][r], " ");
+      absl::StrAppend(&text, t, ":");
+      AppendValue(&text, 'r', r, end.registers[t][r]);
     }
   }
   for (size_t i = 0; i < end.words.size(); ++i) {
-    absl::StrAppend(&text, "x", i, "=", end.words[i], " ");
+    AppendValue(&text, 'x', i, end.words[i]);
   }
   for (size_t i = 0; i < end.cells.size(); ++i) {
-    absl::StrAppend(&text, "c", i, "=", end.cells[i], " ");
+    AppendValue(&text, 'c', i, end.cells[i]);
   }
   if (!text.empty()) text.pop_back();
   return text;

@@ -78,12 +78,14 @@ Fiber* Engine::NewFiber(void* owner, void (*entry)(void*)) {
   if (state_->races != nullptr && state_->current != nullptr) {
     RaceFork(*state_, fiber);
   }
+  fiber_changes_++;
   return fiber;
 }
 
 void Engine::FreeFiber(Fiber* fiber) {
   REAP_CHECK(fiber != state_->current, "engine: freeing the running fiber");
   REAP_CHECK(state_->fibers.Delete(fiber), "engine: fiber freed twice");
+  fiber_changes_++;
 }
 
 Stop Engine::Resume(Fiber* fiber) {
@@ -93,6 +95,8 @@ Stop Engine::Resume(Fiber* fiber) {
   state_->current = nullptr;
   in_modelled_task = true;
   SetCurrent(fiber);
+  state_->watched =
+      keep_trace_ || chooser_ != nullptr || fiber->stop_at != Point::kNone;
   const transfer_t back = jump_fcontext(fiber->context, &g_host);
   in_modelled_task = false;
   // In explored mode it need not be the one that was resumed.
@@ -108,9 +112,9 @@ Stop Engine::Resume(Fiber* fiber) {
   return why_;
 }
 
-// `fiber` is about to run.
-void Engine::SetCurrent(Fiber* fiber) {
-  if (fiber->status == FiberStatus::kNew) {
+// `fiber` is about to run. Inline as all that a search does at each step.
+inline void Engine::SetCurrent(Fiber* fiber) {
+  if (fiber->status == FiberStatus::kNew) [[unlikely]] {
     fiber->context =
         make_fcontext(fiber->stack + kStackSize, kStackSize, FiberStart::Run);
   }
@@ -118,8 +122,6 @@ void Engine::SetCurrent(Fiber* fiber) {
   state_->current = fiber;
   state_->runner = uint64_t{fiber->id} << 8;
   state_->past = &state_->fibers.HistoryOf(fiber);
-  state_->watched =
-      keep_trace_ || chooser_ != nullptr || fiber->stop_at != Point::kNone;
 }
 
 void Engine::SwitchToHost(Stop why) {
@@ -127,13 +129,13 @@ void Engine::SwitchToHost(Stop why) {
   FiberStart::Arrive(this, jump_fcontext(host_context_, nullptr));
 }
 
-void Engine::SwitchTo(Fiber* from, Fiber* to) {
+inline void Engine::SwitchTo(Fiber* from, Fiber* to) {
   from->status = FiberStatus::kSuspended;
   SetCurrent(to);
   FiberStart::Arrive(this, jump_fcontext(to->context, from));
 }
 
-void Engine::GiveWay(Fiber* fiber) {
+inline void Engine::GiveWay(Fiber* fiber) {
   Fiber* next = chooser_->Next(fiber);
   if (next == fiber) return;
   if (next == nullptr) {
@@ -154,19 +156,27 @@ void Engine::CleanStack(const Fiber* fiber) {
 void Engine::Take(Snapshot* to) const {
   REAP_DCHECK(state_->current == nullptr && !stopped_, "engine: not at rest");
   arena_->CopyUsed(&to->used_);
-  size_t stacks = 0;
-  state_->fibers.ForEach([&](const Fiber* fiber) {
-    if (fiber->status == FiberStatus::kSuspended) stacks += StackInUse(*fiber);
-  });
-  to->bytes_.resize(arena_->UsedBytes(Part::kState) + stacks +
-                    arena_->UsedBytes(Part::kHistory));
-  char* p = arena_->CopyOut(Part::kState, to->bytes_.data());
+  to->pieces_.clear();
+  size_t size = 0;
+  const auto add = [&](char* at, size_t bytes) {
+    if (bytes != 0) to->pieces_.push_back({at, bytes});
+    size += bytes;
+  };
+  const ArenaHeader& header = *arena_->header();
+  for (int i = 0; i < header.extent_count; ++i) {
+    const Extent& extent = header.extents[i];
+    if (extent.part != Part::kStack) add(extent.base, extent.used);
+  }
   state_->fibers.ForEach([&](const Fiber* fiber) {
     if (fiber->status != FiberStatus::kSuspended) return;
-    std::memcpy(p, fiber->context, StackInUse(*fiber));
-    p += StackInUse(*fiber);
+    add(static_cast<char*>(fiber->context), StackInUse(*fiber));
   });
-  arena_->CopyOut(Part::kHistory, p);
+  to->bytes_.resize(size);
+  char* p = to->bytes_.data();
+  for (const Snapshot::Piece& piece : to->pieces_) {
+    std::memcpy(p, piece.at, piece.size);
+    p += piece.size;
+  }
   to->log_lines_ = log_.size();
   to->trace_entries_ = trace_.size();
 }
@@ -174,13 +184,11 @@ void Engine::Take(Snapshot* to) const {
 void Engine::Restore(const Snapshot& from) {
   REAP_DCHECK(state_->current == nullptr, "engine: a fiber runs");
   arena_->RestoreUsed(from.used_);
-  const char* p = arena_->CopyIn(Part::kState, from.bytes_.data());
-  state_->fibers.ForEach([&](const Fiber* fiber) {
-    if (fiber->status != FiberStatus::kSuspended) return;
-    std::memcpy(fiber->context, p, StackInUse(*fiber));
-    p += StackInUse(*fiber);
-  });
-  arena_->CopyIn(Part::kHistory, p);
+  const char* p = from.bytes_.data();
+  for (const Snapshot::Piece& piece : from.pieces_) {
+    std::memcpy(piece.at, p, piece.size);
+    p += piece.size;
+  }
   log_.resize(from.log_lines_);
   trace_.resize(from.trace_entries_);
   stopped_ = false;
@@ -203,6 +211,7 @@ void Engine::FiberMain(Engine* engine, Fiber* fiber) {
 
 void Engine::Finish() {
   Fiber* fiber = state_->current;
+  fiber->op = Op{};
   fiber->status = FiberStatus::kDone;
   fiber->context = nullptr;
   Fiber* next = chooser_ == nullptr ? nullptr : chooser_->Next(nullptr);
@@ -250,14 +259,15 @@ void Engine::Pass(const Op& op) {
 
 void Engine::PassWatched(Point point, Access access, uint32_t object,
                          SourceLine source) {
-  // What Pass() does, without what only waits and traces need.
+  // What Pass() does, without what only waits and traces need. The operation
+  // stays noted until the next one, or the fiber's end: nobody asks a running
+  // fiber for it.
   if (chooser_ != nullptr && !keep_trace_) [[likely]] {
     if (access == Access::kMark) return;
     Fiber* fiber = state_->current;
     fiber->op = {
         .point = point, .access = access, .object = object, .source = source};
     GiveWay(fiber);
-    fiber->op = Op{};
     return;
   }
   Pass({.point = point, .access = access, .object = object, .source = source});

@@ -194,8 +194,13 @@ class Chooser {
 class Snapshot {
  private:
   friend class Engine;
-  std::vector<size_t> used_;
-  std::vector<char> bytes_;  // state, stacks, history
+  struct Piece {
+    char* at;
+    size_t size;
+  };
+  std::vector<size_t> used_;   // of each extent
+  std::vector<Piece> pieces_;  // where what is in use lies
+  std::vector<char> bytes_;    // of all pieces, in that order
   size_t log_lines_ = 0;
   size_t trace_entries_ = 0;
 };
@@ -217,6 +222,8 @@ class Engine {
   Fiber* NewFiber(void* owner, void (*entry)(void*));
   // The fiber must be done, or never have run.
   void FreeFiber(Fiber* fiber);
+  // How often there was either: while it stays the same, so do the fibers.
+  uint64_t fiber_changes() const { return fiber_changes_; }
 
   // Host side. Runs `fiber` until it gives way. Must not be called from a
   // fiber, nor once there is a verdict.
@@ -312,6 +319,7 @@ class Engine {
   Chooser* chooser_ = nullptr;
   void* host_context_ = nullptr;
   Stop why_ = Stop::kYielded;
+  uint64_t fiber_changes_ = 0;
   bool stopped_ = false;
   bool keep_trace_ = false;
   const char* races_missed_ = nullptr;
