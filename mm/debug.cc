@@ -3,10 +3,11 @@
 
 #include "mm/debug.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdio>
-#include <map>
+#include <vector>
 
 #include "mm/memory.h"
 #include "mm/mmu_notifier.h"
@@ -70,13 +71,35 @@ void Walk(const MmState& state, const ptdesc* table, int level, uint64_t base,
   }
 }
 
+// How often each number has come up. A search asks at each end, so that this is
+// a sorted list and no map.
+class Tally {
+ public:
+  void Add(uint64_t number) { numbers_.push_back(number); }
+  // Before the first Of().
+  void Sort() { std::sort(numbers_.begin(), numbers_.end()); }
+  // To be asked in ascending order.
+  uint32_t Of(uint64_t number) {
+    while (next_ < numbers_.size() && numbers_[next_] < number) ++next_;
+    uint32_t count = 0;
+    for (; next_ < numbers_.size() && numbers_[next_] == number; ++next_) {
+      count++;
+    }
+    return count;
+  }
+
+ private:
+  std::vector<uint64_t> numbers_;
+  size_t next_ = 0;
+};
+
 // What all page tables and page caches hold together.
 struct Holdings {
-  std::map<pfn_t, uint32_t> maps;         // entries of PTE tables, by page
-  std::map<pfn_t, uint32_t> entire_maps;  // huge entries, by head
-  std::map<pfn_t, uint32_t> refs;         // references, by head
-  std::map<uint64_t, uint32_t> slots;     // swap
-  std::map<const ptdesc*, int> tables;    // led to
+  Tally maps;                // entries of PTE tables, by page
+  Tally entire_maps;         // huge entries, by head
+  Tally refs;                // references, by head
+  Tally slots;               // swap
+  std::vector<bool> tables;  // led to, by slot number
 };
 
 struct Totals {
@@ -87,7 +110,9 @@ struct Totals {
 class Checker {
  public:
   Checker(const MmState& state, std::vector<std::string>* problems)
-      : state_(const_cast<MmState&>(state)), problems_(problems) {}
+      : state_(const_cast<MmState&>(state)), problems_(problems) {
+    held_.tables.resize(state_.ptdesc_slab.high_water());
+  }
 
   void Run() {
     state_.mm_slab.ForEach([this](mm_struct* mm) { CheckMm(mm); });
@@ -113,14 +138,14 @@ class Checker {
     const pfn_t pfn = pte_pfn(mapped.entry);
     if (mapped.huge) {
       if (pfn == state_.huge_zero_pfn) return;
-      held_.entire_maps[pfn]++;
-      held_.refs[pfn]++;
+      held_.entire_maps.Add(pfn);
+      held_.refs.Add(pfn);
       if (!pte_special(mapped.entry)) totals->rss[MM_ANONPAGES] += HpageNr();
       return;
     }
     if (pte_special(mapped.entry)) return;
-    held_.maps[pfn]++;
-    held_.refs[compound_head(state_, pfn)]++;
+    held_.maps.Add(pfn);
+    held_.refs.Add(compound_head(state_, pfn));
     totals->rss[mm_counter_of(pfn_to_page(state_, pfn)->flags)]++;
   }
 
@@ -128,7 +153,7 @@ class Checker {
     const auto pfn = static_cast<pfn_t>(swp_offset(mapped.entry));
     switch (swp_type(mapped.entry)) {
       case SwpType::kSwap:
-        held_.slots[swp_offset(mapped.entry)]++;
+        held_.slots.Add(swp_offset(mapped.entry));
         totals->rss[MM_SWAPENTS]++;
         break;
       case SwpType::kMigrationRead:
@@ -141,9 +166,9 @@ class Checker {
         if (swp_type(mapped.entry) == SwpType::kDevicePrivate ||
             RootOf<EngineState>(&state_)
                 .differences.device_exclusive_keeps_rmap) {
-          held_.maps[pfn]++;
+          held_.maps.Add(pfn);
         }
-        held_.refs[pfn]++;
+        held_.refs.Add(pfn);
         totals->rss[MM_ANONPAGES]++;
         break;
       case SwpType::kHwpoison:
@@ -183,9 +208,10 @@ class Checker {
       Report(problems_, "mm %u: an entry leads to a freed table", Number(mm));
       return;
     }
-    if (held_.tables[table]++ != 0) {
-      Report(problems_, "mm %u: a table is in two places", Number(mm));
-    }
+    std::vector<bool>::reference seen =
+        held_.tables[state_.ptdesc_slab.IndexOf(table)];
+    if (seen) Report(problems_, "mm %u: a table is in two places", Number(mm));
+    seen = true;
     if (table != mm->pgd) totals->tables++;
     if (spin_is_locked(&table->ptl)) {
       Report(problems_, "mm %u: a page-table lock is held", Number(mm));
@@ -212,24 +238,28 @@ class Checker {
   }
 
   void CountMapping(const address_space* mapping) {
-    mapping->i_pages.ForEach([&](uint64_t, const uint64_t& entry) {
-      if (entry == 0) return;
-      if (entry >> kSwpTypeShift == 0) {
-        held_.refs[static_cast<pfn_t>(entry)]++;
-      } else {
-        held_.slots[swp_offset(entry)]++;
-      }
-    });
+    // Leaf by leaf, and no further than the file goes: most are short.
+    for (uint64_t at = 0; at < mapping->nr_pages; at += kRadixFanout) {
+      const uint64_t* entries = mapping->i_pages.Find(at);
+      if (entries == nullptr) continue;
+      const uint64_t left = mapping->nr_pages - at;
+      std::for_each_n(entries, std::min<uint64_t>(left, kRadixFanout),
+                      [this](uint64_t entry) { CountCached(entry); });
+    }
   }
 
-  static uint32_t Of(const std::map<pfn_t, uint32_t>& counts, pfn_t pfn) {
-    const auto it = counts.find(pfn);
-    return it == counts.end() ? 0 : it->second;
+  void CountCached(uint64_t entry) {
+    if (entry == 0) return;
+    if (entry >> kSwpTypeShift == 0) {
+      held_.refs.Add(entry);
+    } else {
+      held_.slots.Add(swp_offset(entry));
+    }
   }
 
   void CheckFrame(pfn_t pfn, const page& p) {
-    const uint32_t maps = Of(held_.maps, pfn);
-    const uint32_t entire = Of(held_.entire_maps, pfn);
+    const uint32_t maps = held_.maps.Of(pfn);
+    const uint32_t entire = held_.entire_maps.Of(pfn);
     if (p._mapcount != maps || p._entire_mapcount != entire) {
       Report(problems_,
              "S6: frame %u: map counts are %u and %u, but %u and %u entries "
@@ -237,7 +267,7 @@ class Checker {
              pfn, p._mapcount, p._entire_mapcount, maps, entire);
     }
     if ((p.flags & PG_tail) != 0) return;
-    const uint32_t refs = Of(held_.refs, pfn);
+    const uint32_t refs = held_.refs.Of(pfn);
     if (p._refcount != refs) {
       Report(problems_, "S6: frame %u: %u references, but %u holders", pfn,
              p._refcount, refs);
@@ -245,12 +275,15 @@ class Checker {
   }
 
   void CheckFrames() {
+    held_.maps.Sort();
+    held_.entire_maps.Sort();
+    held_.refs.Sort();
     uint64_t allocated = 0;
     for (uint64_t i = 1; i < state_.fresh_pfn; ++i) {
       const auto pfn = static_cast<pfn_t>(i);
       const page& p = *pfn_to_page(state_, pfn);
       if ((p.flags & PG_allocated) == 0) {
-        if (Of(held_.maps, pfn) != 0 || Of(held_.refs, pfn) != 0) {
+        if (held_.maps.Of(pfn) != 0 || held_.refs.Of(pfn) != 0) {
           Report(problems_, "S6: frame %u is free, but mapped or cached", pfn);
         }
         continue;
@@ -271,7 +304,8 @@ class Checker {
   void CheckTables() {
     // Tables that wait for their grace period are live, but led to by nothing.
     state_.ptdesc_slab.ForEach([this](ptdesc* table) {
-      if (held_.tables.count(table) != 0 || AwaitsRcu(table)) return;
+      if (held_.tables[state_.ptdesc_slab.IndexOf(table)]) return;
+      if (AwaitsRcu(table)) return;
       Report(problems_, "a table of level %u is lost", table->level);
     });
   }
@@ -290,11 +324,11 @@ class Checker {
   }
 
   void CheckSwap() {
+    held_.slots.Sort();
     uint64_t used = 0;
     state_.swap.swap_map.ForEach([&](uint64_t slot, const uint8_t& count) {
       used += count != 0 ? 1 : 0;
-      const auto it = held_.slots.find(slot);
-      const uint32_t held = it == held_.slots.end() ? 0 : it->second;
+      const uint32_t held = held_.slots.Of(slot);
       if (count != held) {
         Report(problems_, "S6: swap slot %llu: count %u, but %u entries",
                static_cast<unsigned long long>(slot), count, held);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include <bit>
 #include <cerrno>
 
 #include "sched/pid.h"
@@ -170,8 +171,11 @@ files_struct* dup_fd(files_struct* old) {
 
 void put_files_struct(files_struct* files) {
   if (atomic_dec_return(&files->count) != 0) return;
-  for (file* open : files->fd) {
-    if (open != nullptr) fput(open);
+  for (int word = 0; word < kMaxFds / 64; ++word) {
+    for (uint64_t left = files->open_fds[word]; left != 0; left &= left - 1) {
+      file* open = files->fd[64 * word + std::countr_zero(left)];
+      if (open != nullptr) fput(open);
+    }
   }
   if (!Here<SchedState>().files_slab.Delete(files)) {
     Fail(VerdictKind::kDoubleFree, "a files_struct is freed twice");

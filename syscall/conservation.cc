@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <map>
+#include <bit>
+#include <vector>
 
 #include "mm/debug.h"
 #include "mm/pgtable.h"
@@ -33,11 +34,11 @@ void CheckFibers(SchedState& sched, Problems* problems) {
     if (fiber->atomic_depth != 0) {
       problems->push_back(Who(*task) + " holds a spinlock");
     }
-    const uint32_t held = engine.fibers.HistoryOf(fiber).held;
-    for (int c = 0; c < kLockClasses; ++c) {
-      if ((held >> c & 1) == 0) continue;
-      problems->push_back(Who(*task) + " holds " +
-                          LockClassName(static_cast<LockClass>(c)));
+    uint32_t held = engine.fibers.HistoryOf(fiber).held;
+    for (; held != 0; held &= held - 1) {
+      problems->push_back(
+          Who(*task) + " holds " +
+          LockClassName(static_cast<LockClass>(std::countr_zero(held))));
     }
   });
 }
@@ -45,12 +46,12 @@ void CheckFibers(SchedState& sched, Problems* problems) {
 // mm_users is exactly the tasks that have the mm: nobody is in a call that
 // pins it. Borrowing kernel threads count through their owner's pin.
 void CheckMmUsers(SchedState& sched, MmState& mm, Problems* problems) {
-  std::map<const mm_struct*, uint32_t> users;
+  std::vector<uint32_t> users(mm.mm_slab.high_water());
   sched.task_slab.ForEach([&](task_struct* task) {
-    if (task->mm != nullptr) users[task->mm]++;
+    if (task->mm != nullptr) users[mm.mm_slab.IndexOf(task->mm)]++;
   });
   mm.mm_slab.ForEach([&](mm_struct* m) {
-    const uint32_t tasks = users[m];
+    const uint32_t tasks = users[mm.mm_slab.IndexOf(m)];
     if (m->mm_users == tasks) return;
     problems->push_back("an mm has mm_users " + std::to_string(m->mm_users) +
                         ", but " + std::to_string(tasks) + " tasks have it");
