@@ -227,7 +227,6 @@ bool mmget_not_zero(mm_struct* mm) {
   RaceAcquire(&mm->mm_users);
   RaceRelease(&mm->mm_users);
   mm->mm_users++;
-  Touch();
   NoteRef(kRefMmUsers, 1);
   return true;
 }

@@ -16,6 +16,7 @@ void kthread_use_mm(mm_struct* mm) {
   task_lock(tsk);
   PlainWrite(&tsk->mm, "task->mm");
   tsk->mm = mm;
+  Touch();
   task_unlock(tsk);
 }
 

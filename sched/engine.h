@@ -389,8 +389,9 @@ inline void Invariant(bool cond, const char* what,
   }
 }
 
-// Said by whoever changes what the invariants of a state look at
-// (syscall/invariants.h): counts of users, flags, who has which mm.
+// Said by whoever may break an invariant of the state (syscall/invariants.h),
+// or changes what one must have seen: a count drops to 0, a flag changes, a
+// task gets an mm, a group a thread. What can only mend one need not say so.
 inline void Touch() { Here<EngineState>().history->touched = true; }
 
 // Charges `count` operations of a kind to the running task.

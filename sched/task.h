@@ -322,7 +322,6 @@ inline T READ_ONCE(const T& field, SourceLine source = SourceLine::Current())
 // nothing.
 inline void atomic_inc(uint32_t* v, SourceLine source = SourceLine::Current()) {
   SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(v), source);
-  Touch();
   (*v)++;
 }
 // Returns the new value; going below zero is a verdict.
@@ -332,8 +331,9 @@ inline uint32_t atomic_dec_return(uint32_t* v,
   Invariant(*v > 0, "S6: a counter is decremented below zero", source);
   RaceAcquire(v);
   RaceRelease(v);
-  Touch();
-  return --*v;
+  const uint32_t left = --*v;
+  if (left == 0) Touch();
+  return left;
 }
 inline uint32_t atomic_read(const uint32_t& v,
                             SourceLine source = SourceLine::Current()) {
@@ -374,7 +374,6 @@ inline void task_lock(task_struct* p, SourceLine source = SourceLine::Current())
 inline void task_unlock(task_struct* p,
                         SourceLine source = SourceLine::Current())
     ABSL_UNLOCK_FUNCTION(p->alloc_lock) {
-  Touch();  // p->mm may be another one
   spin_unlock(&p->alloc_lock, source);
 }
 

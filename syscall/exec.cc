@@ -37,6 +37,7 @@ void activate_mm(task_struct* tsk, mm_struct* mm) {
   PlainWrite(&tsk->mm, "task->mm");
   tsk->active_mm = mm;
   tsk->mm = mm;
+  Touch();
   task_unlock(tsk);
 }
 

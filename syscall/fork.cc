@@ -134,6 +134,7 @@ int copy_mm(uint64_t clone_flags, task_struct* tsk) {
   }
   tsk->mm = mm;
   tsk->active_mm = mm;
+  Touch();
   return 0;
 }
 
@@ -324,6 +325,7 @@ void attach_new_task(task_struct* p, pid* pid) {
     atomic_inc(&sig->sigcnt);
     task_join_group_stop(p);
     sig->thread_head.push_back(*p);
+    Touch();
     attach_pid(p, PIDTYPE_PID);
     return;
   }
