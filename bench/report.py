@@ -115,6 +115,14 @@ that reap its memory and M that unmap it, as a toy of words and one lock
 `do_exit()` on the whole model, v6.18: two VMAs of two pages each.
 `_invariants`: four sums compared after each step. `cores_N`: on so many cores
 at once, by the clock.
+
+Where the time goes, by samples, in `lock_2x10`, `lock_3x13` and
+`mrelease_race`: to find who can go on and choose (31, 36 and 29 %), to pass
+points and switch fibers (26, 30 and 11 %), to put the world back (12, 8 and
+9 %), to judge the end and write down what it looks like (16, 11 and 11 %), for
+invariants (3, 2 and 6 %); the rest is what the tasks themselves do. Who is next
+is drawn by chance, so that no CPU foresees it. In the whole machine four tasks
+that sleep are asked at each step whether they can go on.
 """
 
 EXHAUST_TEXT = """\
