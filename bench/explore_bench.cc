@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "bench/run.h"
 #include "explore/explore.h"
+#include "explore/survey_programs.h"
 #include "explore/toy.h"
 #include "syscall/kernel.h"
 #include "syscall/kernel_world.h"
@@ -22,14 +23,13 @@
 namespace reapsim {
 namespace {
 
-// ---- Worlds
-// ------------------------------------------------------------------
+// ---- Worlds ----------------------------------------------------------------
 
 // Tasks of 6 + `own` steps: additions to a word of their own, before and after
 // a lock under which they count a shared word twice, by load and store.
-class LockProgram {
+class NativeLockProgram {
  public:
-  LockProgram(int tasks, int own) {
+  NativeLockProgram(int tasks, int own) {
     ToyWord* shared = world_.NewWord(0);
     ToyLock* lock = world_.NewLock();
     for (int i = 0; i < tasks; ++i) {
@@ -111,9 +111,9 @@ void Unmap(const Mm* mm) {
   Mmput(mm);
 }
 
-class ReapRace {
+class NativeReapRace {
  public:
-  ReapRace(int reapers, int unmappers, bool with_invariants) {
+  NativeReapRace(int reapers, int unmappers, bool with_invariants) {
     mm_ = {.users = world_.NewWord(1 + unmappers),
            .count = world_.NewWord(1 + reapers),
            .flags = world_.NewWord(0),
@@ -182,8 +182,7 @@ class MreleaseRace {
   KernelWorld world_;
 };
 
-// ---- Measurements
-// ------------------------------------------------------------
+// ---- Measurements ----------------------------------------------------------
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
@@ -217,7 +216,7 @@ void Random(benchmark::State& state, World& world, Strategy strategy) {
 void RandomOnCores(benchmark::State& state, int cores) {
   constexpr uint64_t kExecutions = 40'000;
   const auto walk = [](uint64_t seed) {
-    LockProgram program(2, 4);
+    NativeLockProgram program(2, 4);
     (void)Explore(program.world(), {.strategy = Strategy::kRandom,
                                     .seed = seed,
                                     .executions = kExecutions});
@@ -254,6 +253,45 @@ void Exhaust(benchmark::State& state, World& world) {
   state.counters["transitions"] = static_cast<double>(found.transitions);
 }
 
+// The programs on which searches are compared. Some end in a deadlock.
+const struct {
+  const char* name;
+  ToyProgram program;
+  bool every_schedule;  // few enough to try one by one
+} kPrograms[] = {
+    {"store_buffering", StoreBuffering(), true},
+    {"lost_update", LostUpdate(), true},
+    {"lock_2x10", LockProgram(2, 2, 2), true},
+    {"lock_3x13", LockProgram(3, 4, 3), false},
+    {"philosophers_3", Philosophers(3, false), true},
+    {"philosophers_3_ordered", Philosophers(3, true), true},
+    {"reap_race_1_1", ReapRace(1, 1), true},
+    {"reap_race_1_2", ReapRace(1, 2), false},
+    {"reap_race_2_1", ReapRace(2, 1), false},
+    {"reap_race_2_2", ReapRace(2, 2), false},
+    {"reap_race_2_3", ReapRace(2, 3), false},
+    {"reap_race_3_2", ReapRace(3, 2), false},
+    {"reap_race_3_3", ReapRace(3, 3), false},
+};
+
+// All of a program, by one strategy.
+void SearchProgram(benchmark::State& state, const ToyProgram& program,
+                   Strategy strategy) {
+  ToyWorld world(program);
+  Exploration found;
+  for (auto _ : state) {
+    found = Explore(world, {.strategy = strategy, .stop_at_failure = false});
+    if (!found.exhausted) {
+      state.SkipWithError(found.unexplored.c_str());
+      return;
+    }
+  }
+  state.counters["states"] = static_cast<double>(found.states);
+  state.counters["transitions"] = static_cast<double>(found.transitions);
+  state.counters["executions"] = static_cast<double>(found.executions);
+  state.counters["ends"] = static_cast<double>(found.outcomes.size());
+}
+
 using Measure = void (*)(benchmark::State&);
 
 constexpr struct {
@@ -262,22 +300,22 @@ constexpr struct {
 } kWalks[] = {
     {"random/lock_2x10",
      [](benchmark::State& state) {
-       LockProgram program(2, 4);
+       NativeLockProgram program(2, 4);
        Random(state, program.world(), Strategy::kRandom);
      }},
     {"random/lock_3x13",
      [](benchmark::State& state) {
-       LockProgram program(3, 7);
+       NativeLockProgram program(3, 7);
        Random(state, program.world(), Strategy::kRandom);
      }},
     {"random/reap_race_2_2",
      [](benchmark::State& state) {
-       ReapRace program(2, 2, false);
+       NativeReapRace program(2, 2, false);
        Random(state, program.world(), Strategy::kRandom);
      }},
     {"random/reap_race_2_2_invariants",
      [](benchmark::State& state) {
-       ReapRace program(2, 2, true);
+       NativeReapRace program(2, 2, true);
        Random(state, program.world(), Strategy::kRandom);
      }},
     {"random/mrelease_race",
@@ -287,7 +325,7 @@ constexpr struct {
      }},
     {"pct/lock_2x10",
      [](benchmark::State& state) {
-       LockProgram program(2, 4);
+       NativeLockProgram program(2, 4);
        Random(state, program.world(), Strategy::kPct);
      }},
     {"pct/mrelease_race",
@@ -303,17 +341,17 @@ constexpr struct {
 } kSearches[] = {
     {"exhaust/reap_race_2_2",
      [](benchmark::State& state) {
-       ReapRace program(2, 2, false);
+       NativeReapRace program(2, 2, false);
        Exhaust(state, program.world());
      }},
     {"exhaust/reap_race_3_2",
      [](benchmark::State& state) {
-       ReapRace program(3, 2, false);
+       NativeReapRace program(3, 2, false);
        Exhaust(state, program.world());
      }},
     {"exhaust/reap_race_3_2_invariants",
      [](benchmark::State& state) {
-       ReapRace program(3, 2, true);
+       NativeReapRace program(3, 2, true);
        Exhaust(state, program.world());
      }},
     {"exhaust/mrelease_race",
@@ -322,6 +360,15 @@ constexpr struct {
        Exhaust(state, program.world());
      }},
 };
+
+void RegisterProgram(const char* kind, const char* name,
+                     const ToyProgram& program, Strategy strategy) {
+  benchmark::RegisterBenchmark((std::string(kind) + name).c_str(),
+                               [&program, strategy](benchmark::State& state) {
+                                 SearchProgram(state, program, strategy);
+                               })
+      ->Unit(benchmark::kMillisecond);
+}
 
 void Register() {
   for (const auto& walk : kWalks) {
@@ -339,6 +386,12 @@ void Register() {
   for (const auto& search : kSearches) {
     benchmark::RegisterBenchmark(search.name, search.measure)
         ->Unit(benchmark::kMillisecond);
+  }
+  for (const auto& each : kPrograms) {
+    RegisterProgram("states/", each.name, each.program, Strategy::kStateful);
+    if (!each.every_schedule) continue;
+    RegisterProgram("schedules/", each.name, each.program,
+                    Strategy::kBruteForce);
   }
 }
 

@@ -131,6 +131,14 @@ transitions there are. Stacks are part of a state, so that these numbers depend
 on the compiler.
 """
 
+PROGRAM_TEXT = """\
+The programs of `explore/survey_programs.h`, every state once (`states/`) and
+every schedule once (`schedules/`), where these are few enough. Ends are the
+distinct end states, a deadlock among them; both ways find the same ones
+(`explore/survey_test.cc`). What each known bug takes is in its
+[story](known-bugs.md).
+"""
+
 RELACY_TEXT = """\
 [Relacy](https://github.com/dvyukov/relacy) (commit 9f25438), by its random
 scheduler, on the two lock programs: measured once, on 2026-11-22, by turns with
@@ -463,7 +471,7 @@ def random_table(results):
          number(results.value(name, "executions_per_second")),
          number(results.value(name, "steps"))]
         for name in results.names("explore_bench")
-        if not name.startswith("exhaust/")])
+        if name.startswith(("random/", "pct/", "cores_"))])
 
 
 def exhaust_table(results):
@@ -474,6 +482,28 @@ def exhaust_table(results):
          number(results.value(name, "transitions"))]
         for name in results.names("explore_bench")
         if name.startswith("exhaust/")])
+
+
+def program_table(results):
+    """Small programs, by state and by schedule."""
+    rows = []
+    for name in results.names("explore_bench"):
+        kind, _, program = name.partition("/")
+        if kind != "states":
+            continue
+        every = "schedules/" + program
+        tried = every in results.names("explore_bench")
+        rows.append([
+            " ".join(code(each) for each in ([name, every] if tried
+                                             else [name])),
+            cell(results, name, results.time(name)),
+            number(results.value(name, "states")),
+            number(results.value(name, "transitions")),
+            number(results.value(name, "ends")),
+            number(results.value(every, "executions")) if tried else "—",
+            cell(results, every, results.time(every)) if tried else "—"])
+    return table(["benchmarks", "ms", "states", "transitions", "ends",
+                  "schedules", "ms for all of them"], rows)
 
 
 def branch_table(results, names):
@@ -557,6 +587,7 @@ def render(results):
         time_table(results, results.names("import"), "µs", "per_vma"),
         "## Search\n", EXPLORE_TEXT, random_table(results),
         EXHAUST_TEXT, exhaust_table(results),
+        PROGRAM_TEXT, program_table(results),
         "### Beside Relacy\n", RELACY_TEXT,
         "## Beside a live kernel\n", LIVE_TEXT,
         "Nanoseconds per page:\n",
