@@ -608,7 +608,7 @@ constexpr DifferenceRow kRows[] = {
 };
 
 // The newest version whose source or behaviour the table was made from.
-constexpr KernelVersion kNewestInTable = {.major = 7, .minor = 2};
+constexpr KernelVersion kNewestInTable = {.major = 7, .minor = 3};
 
 bool Applies(const DifferenceRow& row, const KernelVersion& version) {
   if (version < row.since) return false;
@@ -788,15 +788,18 @@ std::string Shown(const ResolvedVersion& resolved) {
 }
 
 // What the note says of what the table can't know.
+// Without what makes it a stable release.
+KernelVersion SeriesOf(const KernelVersion& version) {
+  return {.major = version.major, .minor = version.minor};
+}
+
 std::string Unknown(const ResolvedVersion& resolved, absl::string_view suffix) {
   std::string note;
   if (!suffix.empty() || resolved.version.stable > 0) {
     absl::StrAppend(
         &note, "; what distributions and stable releases changed is not known");
   }
-  const KernelVersion series = {.major = resolved.version.major,
-                                .minor = resolved.version.minor};
-  if (kNewestInTable < series) {
+  if (kNewestInTable < SeriesOf(resolved.version)) {
     absl::StrAppend(&note, "; changes after ", ToString(kNewestInTable),
                     " are not known");
   }
@@ -926,6 +929,12 @@ absl::StatusOr<ResolvedVersion> Resolve(absl::string_view text) {
 absl::StatusOr<ResolvedVersion> ResolveExactly(absl::string_view text) {
   absl::StatusOr<ParsedVersion> parsed = ParseWithSuffix(text);
   if (!parsed.ok()) return parsed.status();
+  if (kNewestInTable < SeriesOf(parsed->version)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("what ", ToString(parsed->version),
+                     " does is not known; expected a version up to ",
+                     ToString(kNewestInTable)));
+  }
   const Differences differences = DifferencesAt(parsed->version);
   ResolvedVersion resolved = {.requested = std::string(text),
                               .version = parsed->version,
@@ -943,6 +952,8 @@ absl::StatusOr<ResolvedVersion> ResolveExactly(absl::string_view text) {
                                Unknown(resolved, parsed->suffix));
   return resolved;
 }
+
+KernelVersion NewestKnownVersion() { return kNewestInTable; }
 
 absl::Span<const Epoch> Epochs() { return kEpochs; }
 

@@ -234,7 +234,11 @@ absl::StatusOr<ResolvedVersion> Resolve(absl::string_view text);
 // The version itself with the table's differences as they stand, for search
 // and comparison: `supported` is its own name, which claims nothing, and
 // `differing` are its differences that no modelled code asks for.
+// kInvalidArgument: no version, or one after NewestKnownVersion().
 absl::StatusOr<ResolvedVersion> ResolveExactly(absl::string_view text);
+
+// The newest version of which the table knows the differences.
+KernelVersion NewestKnownVersion();
 
 // A span of versions with one protocol between process_mrelease and exit_mmap,
 // named as in docs, and a version that stands for it.

@@ -323,7 +323,7 @@ TEST(ResolveTest, TakesTheVersionWithTheFewestDifferences) {
       {"7.0", "v6.18", "no difference between them is known"},
       // Five in all, none of which decides the call.
       {"7.2", "v6.18", "and in 5 other points"},
-      {"7.3.4", "v6.18", "changes after v7.2 are not known"},
+      {"7.4.1", "v6.18", "changes after v7.3 are not known"},
   };
   for (const ResolveCase& c : kCases) {
     const absl::StatusOr<ResolvedVersion> resolved = Resolve(c.text);

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "cmd/scenario_input.h"
 #include "explore/estimate.h"
@@ -153,7 +154,8 @@ Json JsonOf(const Scenario& scenario, const Judgement& made) {
   object["promised"] = made.tried.promise == nullptr
                            ? Json()
                            : Json(FrequencyName(made.tried.promise->frequency));
-  object["kept"] = made.kept;
+  object["kept"] =
+      made.standing == Standing::kUndecided ? Json() : Json(made.kept());
   object["why"] = made.why;
   object["broken"] = made.broken.empty() ? Json() : Json(made.broken);
   object["exhausted"] = made.found.exhausted;
@@ -175,7 +177,8 @@ struct Tried {
 // What was tried, and of how many cases.
 struct AllTried {
   Shard shard;
-  size_t cases = 0;  // of all shards
+  size_t cases = 0;        // of all shards
+  bool tries_all = false;  // the strategy does, if it is not cut short
   std::vector<Tried> tried;
 };
 
@@ -188,7 +191,9 @@ absl::StatusOr<AllTried> CheckAll(const std::vector<Scenario>& scenarios,
   if (!shard.ok()) return shard.status();
   const std::string kernel = flags.Value("kernel").value_or("");
   const std::vector<std::string> with = ListOf(flags, "with");
-  AllTried all{.shard = *shard};
+  AllTried all{.shard = *shard,
+               .tries_all = search->strategy != Strategy::kRandom &&
+                            search->strategy != Strategy::kPct};
   for (const Scenario& scenario : scenarios) {
     const absl::StatusOr<std::vector<Case>> cases =
         CasesOf(scenario, kernel, with);
@@ -208,17 +213,39 @@ absl::StatusOr<AllTried> CheckAll(const std::vector<Scenario>& scenarios,
   return all;
 }
 
+int64_t Count(const AllTried& all, Standing standing) {
+  return std::count_if(all.tried.begin(), all.tried.end(),
+                       [standing](const Tried& each) {
+                         return each.judgement.standing == standing;
+                       });
+}
+
+// "every promise kept", "1 broken, 2 undecided".
+std::string Summary(const AllTried& all) {
+  std::vector<std::string> parts;
+  if (const int64_t broken = Count(all, Standing::kBroken); broken > 0) {
+    parts.push_back(absl::StrCat(broken, " broken"));
+  }
+  if (const int64_t left = Count(all, Standing::kUndecided); left > 0) {
+    parts.push_back(absl::StrCat(left, " undecided"));
+  }
+  if (!parts.empty()) return absl::StrJoin(parts, ", ");
+  const bool promised =
+      std::any_of(all.tried.begin(), all.tried.end(), [](const Tried& each) {
+        return each.judgement.tried.promise != nullptr;
+      });
+  return promised ? "every promise kept" : "nothing promised";
+}
+
 std::string TextOf(const AllTried& all, const Arguments& flags) {
   const bool with_schedules = flags.Has("schedule");
   std::string text;
-  int64_t broken = 0;
   for (const auto& [scenario, made] : all.tried) {
     absl::StrAppend(&text, ResultBlock(*scenario, made));
-    if (with_schedules || !made.kept) {
+    if (with_schedules || made.standing == Standing::kBroken) {
       absl::StrAppend(&text, WitnessText(*scenario, made, flags.Has("full")));
     }
     absl::StrAppend(&text, "\n");
-    if (!made.kept) broken++;
   }
   absl::StrAppend(
       &text, Grouped(static_cast<int64_t>(all.tried.size())),
@@ -227,10 +254,15 @@ std::string TextOf(const AllTried& all, const Arguments& flags) {
           ? ""
           : absl::StrCat(" of ", all.cases, " (shard ", all.shard.index + 1,
                          " of ", all.shard.count, ")"),
-      ", ",
-      broken == 0 ? "every promise kept" : absl::StrCat(broken, " broken"),
-      "\n");
+      ", ", Summary(all), "\n");
   return text;
+}
+
+// A promise is broken; or a search that is to decide it could not. What chance
+// has not met is no finding.
+bool IsFinding(const AllTried& all) {
+  return Count(all, Standing::kBroken) > 0 ||
+         (all.tries_all && Count(all, Standing::kUndecided) > 0);
 }
 
 }  // namespace
@@ -269,10 +301,7 @@ CommandResult RunCheck(absl::Span<const std::string> args,
   } else {
     result.out = TextOf(*all, split->flags);
   }
-  if (std::any_of(all->tried.begin(), all->tried.end(),
-                  [](const Tried& each) { return !each.judgement.kept; })) {
-    result.exit_code = kExitFinding;
-  }
+  if (IsFinding(*all)) result.exit_code = kExitFinding;
   return result;
 }
 

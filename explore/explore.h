@@ -25,8 +25,8 @@
 //   kBruteForce  every schedule, without any reduction: for checking the
 //                others.
 //
-// A fiber that has not begun is first taken to its first operation: what a task
-// does before it, no other can see.
+// A fiber that has not begun, or has done what the host asked of it, is first
+// taken to its next operation: what a task does before it, no other can see.
 //
 // All of it assumes sequential consistency: one step at a time, and every task
 // sees all steps made before.

@@ -27,6 +27,18 @@ Stepper::Stepper(World* world) : world_(world), engine_(world->engine()) {
 
 Stepper::~Stepper() { engine_.SetChooser(nullptr); }
 
+namespace {
+
+// Whether it stands before no operation: it has not begun, or gave way to the
+// host when it had done what was asked of it.
+bool IsOnTheWay(const Fiber& fiber) {
+  return fiber.status == FiberStatus::kNew ||
+         (fiber.status == FiberStatus::kSuspended &&
+          fiber.op.point == Point::kNone);
+}
+
+}  // namespace
+
 void Stepper::Settle() {
   Snapshot before;
   engine_.Take(&before);
@@ -35,7 +47,7 @@ void Stepper::Settle() {
     any = false;
     // One may make others.
     engine_.state()->fibers.ForEach([&](Fiber* fiber) {
-      if (fiber->status != FiberStatus::kNew || engine_.stopped()) return;
+      if (!IsOnTheWay(*fiber) || engine_.stopped()) return;
       any = true;
       (void)engine_.Resume(fiber);
     });

@@ -23,8 +23,9 @@ class Stepper : private Chooser {
   Stepper(const Stepper&) = delete;
   Stepper& operator=(const Stepper&) = delete;
 
-  // Takes each fiber that has not begun to its first operation: what a task
-  // does before it, no other can see, so that no step need be made of it.
+  // Takes each fiber that has not begun, or has done what the host asked of it,
+  // to its next operation: what a task does before it, no other can see, so
+  // that no step need be made of it.
   // Changes nothing if that meets a verdict.
   void Settle();
 

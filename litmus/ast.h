@@ -160,6 +160,7 @@ struct Promise {
   std::vector<std::string> switches;
   std::vector<Place> switch_places;  // of each
   std::string breaks;  // "S3"; empty: not said
+  Place breaks_place;
 };
 
 struct ReapFile {

@@ -8,13 +8,13 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
 #include "base/switches.h"
 #include "litmus/parser.h"
+#include "litmus/promise.h"
 #include "litmus/return_if_error.h"
 #include "litmus/terms.h"
 #include "report/nearest.h"
@@ -90,6 +90,7 @@ class Checker {
         .type = ValueType::kTask, .files = "init", .memory = "init"};
     for (const Promise& promise : file_.promises) {
       REAPSIM_RETURN_IF_ERROR(CheckSwitches(promise));
+      REAPSIM_RETURN_IF_ERROR(CheckBreaks(promise));
     }
     for (Declaration& each : file_.declarations) {
       REAPSIM_RETURN_IF_ERROR(CheckDeclaration(each));
@@ -107,6 +108,18 @@ class Checker {
   absl::Status Error(Place place, absl::string_view what,
                      absl::string_view advice) const {
     return ErrorAt(file_.file_name, place, what, advice);
+  }
+
+  // What breaks is told by a verdict.
+  absl::Status CheckBreaks(const Promise& promise) {
+    if (promise.breaks.empty() || AsksForVerdict(file_.condition.prop)) {
+      return absl::OkStatus();
+    }
+    return Error(
+        promise.breaks_place,
+        absl::StrCat("the condition does not ask whether ", promise.breaks,
+                     " breaks"),
+        absl::StrCat("one such as exists (verdict=", promise.breaks, ")"));
   }
 
   absl::Status CheckSwitches(const Promise& promise) const {
@@ -718,12 +731,7 @@ class Checker {
         spec.words.end()) {
       return true;
     }
-    return spec.of == TermOf::kNothing && atom.word.size() >= 2 &&
-           atom.word.size() <= 3 &&
-           (atom.word[0] == 'S' || atom.word[0] == 'L') &&
-           std::all_of(atom.word.begin() + 1, atom.word.end(), [](char c) {
-             return absl::ascii_isdigit(static_cast<unsigned char>(c));
-           });
+    return spec.of == TermOf::kNothing && IsInvariant(atom.word);
   }
 
   ReapFile& file_;
@@ -745,6 +753,11 @@ absl::StatusOr<Scenario> ReadScenario(absl::string_view text,
   absl::StatusOr<ReapFile> file = ParseReapFile(text, file_name);
   if (!file.ok()) return file.status();
   return CheckReapFile(*std::move(file));
+}
+
+bool AsksForVerdict(const Prop& prop) {
+  return prop.term.function == "verdict" ||
+         std::any_of(prop.parts.begin(), prop.parts.end(), AsksForVerdict);
 }
 
 }  // namespace reapsim

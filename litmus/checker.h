@@ -55,6 +55,9 @@ absl::StatusOr<Scenario> CheckReapFile(ReapFile file);
 absl::StatusOr<Scenario> ReadScenario(absl::string_view text,
                                       absl::string_view file_name);
 
+// Whether the condition speaks of verdicts.
+bool AsksForVerdict(const Prop& prop);
+
 }  // namespace reapsim
 
 #endif  // REAPSIM_LITMUS_CHECKER_H_

@@ -129,9 +129,4 @@ bool Holds(const Scenario& scenario, const FinalState& state) {
   return PropHolds(scenario, scenario.file.condition.prop, state);
 }
 
-bool AsksForVerdict(const Prop& prop) {
-  return prop.term.function == "verdict" ||
-         std::any_of(prop.parts.begin(), prop.parts.end(), AsksForVerdict);
-}
-
 }  // namespace reapsim

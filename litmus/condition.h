@@ -33,9 +33,6 @@ std::string VerdictWord(VerdictKind kind, absl::string_view what);
 // Whether the proposition in the condition's parentheses holds.
 bool Holds(const Scenario& scenario, const FinalState& state);
 
-// Whether the condition speaks of verdicts.
-bool AsksForVerdict(const Prop& prop);
-
 }  // namespace reapsim
 
 #endif  // REAPSIM_LITMUS_CONDITION_H_

@@ -51,8 +51,8 @@ TEST(LitmusPageTest, ShowsOnlyScenariosThatKeepTheirPromises) {
     for (const Case& each : *cases) {
       const absl::StatusOr<Judgement> made = Judge(*scenario, each, {});
       ASSERT_TRUE(made.ok()) << made.status();
-      EXPECT_TRUE(made->kept) << scenario->file.name << " "
-                              << each.variant.ToString() << ": " << made->why;
+      EXPECT_TRUE(made->kept()) << scenario->file.name << " "
+                                << each.variant.ToString() << ": " << made->why;
     }
   }
 }

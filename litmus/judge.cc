@@ -189,64 +189,75 @@ std::string HowSurely(const Exploration& found, const ExploreOptions& options) {
       " was tried");
 }
 
-// A search that is to try everything, and could not.
-bool GaveUp(const Exploration& found, const ExploreOptions& options) {
-  const bool tries_all = options.strategy == Strategy::kAuto ||
-                         options.strategy == Strategy::kStateful ||
-                         options.strategy == Strategy::kBruteForce;
-  return tries_all && !found.exhausted && !found.failure.has_value();
+// What the ends that were seen say of the promise. Within a bound on
+// preemptions, all there are is what "never" and "always" are asked of; what
+// happens sometimes may do so beyond it.
+Standing StandingOf(const Promise& promise, const ExploreOptions& options,
+                    const Judgement& made) {
+  const bool all_seen = made.found.exhausted && !made.found.failure.has_value();
+  switch (promise.frequency) {
+    case Frequency::kNever:
+      if (made.positive > 0) return Standing::kBroken;
+      break;
+    case Frequency::kAlways:
+      if (made.negative > 0) return Standing::kBroken;
+      break;
+    case Frequency::kSometimes:
+      if (made.observation() == Frequency::kSometimes) return Standing::kKept;
+      return all_seen && options.max_preemptions < 0 ? Standing::kBroken
+                                                     : Standing::kUndecided;
+  }
+  return all_seen ? Standing::kKept : Standing::kUndecided;
 }
 
-// Whether the promise is kept, and why so.
+// What was promised to break, and did not; "" if all is as promised.
+std::string NotBroken(const Promise& promise, const Judgement& made) {
+  const bool told = !promise.breaks.empty() && made.positive > 0;
+  if (!told || made.broken == promise.breaks) return "";
+  return absl::StrCat("promised to break ", promise.breaks, ", but ",
+                      made.broken.empty() ? "nothing" : made.broken,
+                      " is broken");
+}
+
+// What comes of the promise, and why.
 void Decide(const Scenario& scenario, const ExploreOptions& options,
             Judgement* made) {
   const Promise* promise = made->tried.promise;
   const Exploration& found = made->found;
-  const bool expected_verdict = AsksForVerdict(scenario.file.condition.prop);
-  if (found.failure.has_value() && !expected_verdict) {
+  const std::string surely = HowSurely(found, options);
+  made->proved = found.exhausted && options.max_preemptions < 0;
+  made->standing = Standing::kBroken;
+  if (found.failure.has_value() &&
+      !AsksForVerdict(scenario.file.condition.prop)) {
     made->why = absl::StrCat(
-        "the kernel breaks, which the condition does not "
-        "speak of: ",
+        "the kernel breaks, which the condition does not speak of: ",
         found.failure->verdict.what);
     return;
   }
-  const std::string surely = HowSurely(found, options);
-  made->kept = true;
-  made->proved = found.exhausted && options.max_preemptions < 0;
-  made->why = surely;
-  if (options.races == Races::kProve && !found.exhausted) {
-    made->kept = false;
-    return;
+  if (promise == nullptr) {
+    made->standing =
+        found.failure.has_value() ? Standing::kBroken : Standing::kKept;
+    made->why = found.failure.has_value()
+                    ? absl::StrCat(
+                          "the kernel breaks, which no promise speaks "
+                          "of: ",
+                          found.failure->verdict.what)
+                    : surely;
+  } else {
+    made->standing = StandingOf(*promise, options, *made);
+    made->why = made->standing == Standing::kBroken
+                    ? absl::StrCat(Contradiction(*made, *promise), "; ", surely)
+                    : surely;
+    const std::string not_broken = NotBroken(*promise, *made);
+    if (made->kept() && !not_broken.empty()) {
+      made->standing = Standing::kBroken;
+      made->why = not_broken;
+    }
   }
-  if (promise == nullptr) return;
-  const bool seen = made->positive > 0;
-  const Frequency observed = made->observation();
-  const bool gave_up = GaveUp(found, options);
-  switch (promise->frequency) {
-    case Frequency::kNever:
-      made->kept = !seen && !gave_up;
-      break;
-    case Frequency::kAlways:
-      made->kept = observed == Frequency::kAlways && !gave_up;
-      break;
-    case Frequency::kSometimes:
-      made->kept = observed == Frequency::kSometimes;
-      break;
+  // That there are no races was to be shown, too.
+  if (options.races == Races::kProve && !found.exhausted && made->kept()) {
+    made->standing = Standing::kUndecided;
   }
-  if (!made->kept) {
-    made->why =
-        observed == promise->frequency
-            ? surely
-            : absl::StrCat(Contradiction(*made, *promise), "; ", surely);
-    return;
-  }
-  if (!promise->breaks.empty() && expected_verdict && seen &&
-      made->broken != promise->breaks) {
-    made->kept = false;
-    made->why = absl::StrCat("promised to break ", promise->breaks, ", but ",
-                             made->broken, " is broken");
-  }
-  if (seen && !promise->breaks.empty()) made->broken = promise->breaks;
 }
 
 // Whether a reader wants to see how the condition comes to hold (true), or not
@@ -255,7 +266,7 @@ std::optional<bool> WantedWitness(const Scenario& scenario,
                                   const Judgement& made) {
   bool wanted = scenario.file.condition.kind != Condition::Kind::kForall;
   const Promise* promise = made.tried.promise;
-  if (promise != nullptr && !made.kept) {
+  if (promise != nullptr && !made.kept()) {
     wanted = promise->frequency == Frequency::kNever;
   }
   if ((wanted ? made.positive : made.negative) == 0) return std::nullopt;
@@ -363,6 +374,18 @@ void ScenarioWorld::AtEnd(std::vector<std::string>* problems) {
 
 // ---- Judging ---------------------------------------------------------------
 
+const char* StandingName(Standing standing) {
+  switch (standing) {
+    case Standing::kKept:
+      return "kept";
+    case Standing::kUndecided:
+      return "undecided";
+    case Standing::kBroken:
+      break;
+  }
+  return "BROKEN";
+}
+
 Frequency Judgement::observation() const {
   if (positive == 0) return Frequency::kNever;
   // A search that stopped at a verdict has not seen what else there is.
@@ -384,7 +407,8 @@ absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
   Decide(scenario, options.explore, &made);
   made.witness = made.found.failure;
   const std::optional<bool> wanted = WantedWitness(scenario, made);
-  const bool look = !made.kept || options.always_witness;
+  const bool look =
+      made.standing == Standing::kBroken || options.always_witness;
   if (look && !made.witness.has_value() && wanted.has_value()) {
     world.LookFor(*wanted);
     made.witness_holds = *wanted;

@@ -86,6 +86,11 @@ struct EndState {
   bool holds = false;  // the proposition
 };
 
+// What comes of a promise. kUndecided: what was seen does not contradict it,
+// and not everything was tried.
+enum class Standing : uint8_t { kKept, kUndecided, kBroken };
+const char* StandingName(Standing standing);  // "kept"
+
 struct Judgement {
   Case tried;
   std::vector<EndState> ends;  // by text
@@ -99,9 +104,12 @@ struct Judgement {
   std::string replay;              // for `reapsim replay`
   std::vector<std::string> names;  // of fibers, as the file calls them
   std::string broken;              // the invariant: "S3"; empty: none is
-  bool kept = false;               // the promise; true without one
-  bool proved = false;             // every schedule was tried
-  std::string why;  // if not, why; else what was shown, and how surely
+  // Of the promise. Without one it is kept, unless the kernel breaks.
+  Standing standing = Standing::kBroken;
+  bool proved = false;  // every schedule was tried
+  std::string why;      // if not, why; else what was shown, and how surely
+
+  bool kept() const { return standing == Standing::kKept; }
 
   Frequency observation() const;
 };

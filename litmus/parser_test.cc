@@ -252,7 +252,13 @@ std::vector<ErrorCase> ErrorCases() {
        "3:11: the result says nothing; expected Never, Sometimes or Always"},
       InPromise("BadVersion", "Never v6.18 6.x",
                 "2:24: \"6.x\": no such kernel version; expected one such as "
-                "v6.18, or some such as v5.17..v6.0 or v6.1.."),
+                "v6.18, or some such as v5.17..v6.0 or v6.1.., up to v7.3"),
+      InPromise("VersionOfTheFuture", "Never v9.99",
+                "2:18: \"v9.99\": no such kernel version; expected one such as "
+                "v6.18, or some such as v5.17..v6.0 or v6.1.., up to v7.3"),
+      InPromise("VersionsBackwards", "Never v6.18..v5.15",
+                "2:18: \"v6.18..v5.15\": these versions end before they begin; "
+                "expected the older one first"),
       InPromise("NoSwitch", "Never with breaks S1",
                 "2:23: \"breaks\": no switch after with; expected the name of "
                 "a model switch"),
@@ -265,6 +271,15 @@ std::vector<ErrorCase> ErrorCases() {
       InPromise("NoInvariant", "Sometimes breaks X4",
                 "2:29: \"X4\": this is no number of an invariant; expected S1 "
                 "to S30 or L1 to L9, as docs/invariants.md has them"),
+      InPromise("InvariantAfterTheLast", "Sometimes breaks S31",
+                "2:29: \"S31\": this is no number of an invariant; expected S1 "
+                "to S30 or L1 to L9, as docs/invariants.md has them"),
+      InPromise("InvariantZero", "Sometimes breaks L0",
+                "2:29: \"L0\": this is no number of an invariant; expected S1 "
+                "to S30 or L1 to L9, as docs/invariants.md has them"),
+      InPromise("BreaksUnasked", "Sometimes breaks S3",
+                "2:29: the condition does not ask whether S3 breaks; expected "
+                "one such as exists (verdict=S3)"),
       InPromise("TooLate", "Sometimes breaks S1 v6.18",
                 "2:32: \"v6.18\": this comes too late in the line; expected "
                 "versions, then with and switches, then breaks and the number "
@@ -528,6 +543,12 @@ std::vector<ErrorCase> ErrorCases() {
       InCondition("WordOfNumber", "exists (rss(p)=none)",
                   "5:16: rss(p) never is that; expected a number"),
       InCondition("OrderedVerdict", "exists (verdict<S3)",
+                  "5:17: verdict never is that; expected = or != and one of "
+                  "none, invariant_broken, data_race, use_after_free, "
+                  "double_free, deadlock, lock_order_inversion, livelock, "
+                  "leak, wrong_result, or the number of an invariant such as "
+                  "S3"),
+      InCondition("InvariantThatIsNone", "exists (verdict=S77)",
                   "5:17: verdict never is that; expected = or != and one of "
                   "none, invariant_broken, data_race, use_after_free, "
                   "double_free, deadlock, lock_order_inversion, livelock, "

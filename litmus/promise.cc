@@ -11,6 +11,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/kernel_version.h"
@@ -46,6 +47,10 @@ std::vector<Word> WordsOf(absl::string_view text, Place place) {
   }
   return words;
 }
+
+// docs/invariants.md: S1 to S30, L1 to L9.
+constexpr int kLastSafety = 30;
+constexpr int kLastLiveness = 9;
 
 class PromiseReader {
  public:
@@ -111,11 +116,17 @@ class PromiseReader {
     }
     for (const std::string& version : {range.first, range.last}) {
       const bool open = version.empty() && dots != absl::string_view::npos;
-      if (!open && !ParseKernelVersion(version).ok()) {
+      if (!open && !ResolveExactly(version).ok()) {
         return Error("no such kernel version",
-                     "one such as v6.18, or some such as v5.17..v6.0 or "
-                     "v6.1..");
+                     absl::StrCat("one such as v6.18, or some such as "
+                                  "v5.17..v6.0 or v6.1.., up to ",
+                                  ToString(NewestKnownVersion())));
       }
+    }
+    if (!range.first.empty() && !range.last.empty() &&
+        *ParseKernelVersion(range.last) < *ParseKernelVersion(range.first)) {
+      return Error("these versions end before they begin",
+                   "the older one first");
     }
     promise_.versions.push_back(std::move(range));
     ++next_;
@@ -142,6 +153,7 @@ class PromiseReader {
                    "S1 to S30 or L1 to L9, as docs/invariants.md has them");
     }
     promise_.breaks = std::string(words_[next_].text);
+    promise_.breaks_place = words_[next_].place;
     ++next_;
     return absl::OkStatus();
   }
@@ -196,12 +208,13 @@ absl::StatusOr<std::vector<Promise>> ReadPromises(
 }
 
 bool IsInvariant(absl::string_view text) {
-  if (text.size() < 2 || text.size() > 3) return false;
-  if (text[0] != 'S' && text[0] != 'L') return false;
-  for (const char c : text.substr(1)) {
-    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return false;
+  if (text.size() < 2 || text[1] == '0' || !absl::ascii_isdigit(text[1])) {
+    return false;
   }
-  return true;
+  int number = 0;
+  if (!absl::SimpleAtoi(text.substr(1), &number)) return false;
+  return (text[0] == 'S' && number <= kLastSafety) ||
+         (text[0] == 'L' && number <= kLastLiveness);
 }
 
 bool Covers(const Promise& promise, absl::string_view version) {

@@ -314,8 +314,8 @@ std::string ResultBlock(const Scenario& scenario, const Judgement& made) {
       made.tried.promise == nullptr
           ? "Promised nothing"
           : absl::StrCat("Promised ",
-                         FrequencyName(made.tried.promise->frequency),
-                         made.kept ? ": kept" : ": BROKEN");
+                         FrequencyName(made.tried.promise->frequency), ": ",
+                         StandingName(made.standing));
   absl::StrAppend(&text, Wrapped("", absl::StrCat(promised, "; ", made.why)));
   return text;
 }

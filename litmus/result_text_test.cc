@@ -209,7 +209,7 @@ TEST(ResultBlockTest, SaysHowMuchWasSearched) {
   const Scenario scenario = Asking("exists (0:r>0)");
   EXPECT_THAT(ResultBlock(scenario, Judged(scenario)),
               MatchesRegex("(.|\n)*\nSearched [0-9]+ states, 1 end, [0-9]+ "
-                           "steps: all there are\n(.|\n)*"));
+                           "steps?: all there are\n(.|\n)*"));
   JudgeOptions random;
   random.explore.strategy = Strategy::kRandom;
   random.explore.executions = 10;

@@ -225,8 +225,12 @@ void Engine::Finish() {
 }
 
 void Engine::Yield(Stop why) {
-  // A search goes on with what comes next of itself.
-  if (why == Stop::kYielded && chooser_ != nullptr) return;
+  if (why == Stop::kYielded) {
+    // A search goes on with what comes next of itself.
+    if (chooser_ != nullptr) return;
+    // It stands before no operation.
+    state_->current->op = Op{};
+  }
   SwitchToHost(why);
 }
 
