@@ -106,12 +106,9 @@ Exploration DepthFirst(Session& session, const ExploreOptions& options,
                        const SearchLimits& limits) {
   DepthFirstSearch search(&session.stepper(), options, limits);
   const std::vector<Beginning> begins =
-      Beginnings(session, options.shard_count, limits);
+      Beginnings(session, options.shard.count, limits);
   for (size_t i = 0; i < begins.size() && !search.stopped(); ++i) {
-    if (i % static_cast<size_t>(options.shard_count) !=
-        static_cast<size_t>(options.shard_index)) {
-      continue;
-    }
+    if (!options.shard.Has(i)) continue;
     const Schedule& schedule = begins[i].schedule;
     if (session.Follow(schedule, schedule.size())) {
       search.Run(begins[i]);
@@ -213,8 +210,7 @@ void Minimise(Session& session, const ExploreOptions& options, int from,
   ExploreOptions quick = options;
   quick.stop_at_failure = true;
   quick.collect_outcomes = false;
-  quick.shard_count = 1;
-  quick.shard_index = 0;
+  quick.shard = Shard{};
   quick.max_states = std::min<uint64_t>(options.max_states, 2'000'000);
   // Of a livelock's own number, too: if its circle needs no preemption, it is
   // found again.
@@ -234,9 +230,8 @@ void Minimise(Session& session, const ExploreOptions& options, int from,
   // There is no bound within which one finds a circle that needs preemptions:
   // another one, reached with fewer, may have been passed over. So may a race,
   // by a search that merges states.
-  failure->fewest_preemptions =
-      failure->preemptions == 0 ||
-      (!livelock && options.races == Races::kIgnore);
+  failure->fewest_preemptions = failure->preemptions == 0 ||
+                                (!livelock && options.races == Races::kIgnore);
 }
 
 // Whether some continuation of the first `count` choices does not fail. Unset:
@@ -340,7 +335,7 @@ std::string SayOfRaces(const ExploreOptions& options, Strategy strategy,
                        ? ": all there are"
                        : absl::StrCat(": all with at most ",
                                       options.max_preemptions, " preemptions"));
-  if (options.shard_count > 1) absl::StrAppend(&text, " in this shard");
+  if (options.shard.count > 1) absl::StrAppend(&text, " in this shard");
   return text;
 }
 
@@ -387,9 +382,9 @@ std::vector<std::string> NamesOf(const World& world,
 }
 
 Exploration Explore(World& world, const ExploreOptions& options) {
-  REAP_CHECK(options.shard_count >= 1 && options.shard_index >= 0 &&
-                 options.shard_index < options.shard_count,
-             "explore: shard");
+  REAP_CHECK(
+      options.shard.index >= 0 && options.shard.index < options.shard.count,
+      "explore: shard");
   const std::string refusal = RefusalOf(options);
   if (!refusal.empty()) {
     Exploration refused;
@@ -431,7 +426,7 @@ Exploration Explore(World& world, const ExploreOptions& options) {
   found.races = SayOfRaces(options, strategy, found, missed);
   if (found.failure) {
     // What needs fewer preemptions may lie in another shard.
-    if (options.shard_count != 1) fewest_known = 0;
+    if (options.shard.count != 1) fewest_known = 0;
     Complete(session, options, fewest_known, &*found.failure);
   }
   return found;

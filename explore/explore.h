@@ -42,6 +42,7 @@
 
 #include "absl/container/btree_map.h"
 #include "explore/schedule.h"
+#include "explore/shard.h"
 #include "explore/world.h"
 #include "sched/verdict.h"
 
@@ -85,10 +86,8 @@ struct ExploreOptions {
   bool stop_at_success = false;
   bool collect_outcomes = true;
   Races races = Races::kIgnore;
-  // Of this many, which part of the random seeds or of the brute-force
-  // schedules to do.
-  int shard_index = 0;
-  int shard_count = 1;
+  // Which part of the random seeds, or of the beginnings of schedules, to do.
+  Shard shard;
   // Called now and then.
   std::function<void(const Progress&)> on_progress;
 };

@@ -6,7 +6,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <set>
 #include <string>
 
 #include "explore/matchers.h"
@@ -374,22 +373,30 @@ TEST(Explore, TakesAnEventThatIsHeldBackNowAndThenToHappen) {
   EXPECT_THAT(Explore(sometimes), HoldsInEverySchedule());
 }
 
+// What so many shards find, each of which does all of its part.
+absl::btree_map<std::string, uint64_t> InShards(World& world,
+                                                ExploreOptions options,
+                                                int count) {
+  absl::btree_map<std::string, uint64_t> together;
+  for (int index = 0; index < count; ++index) {
+    options.shard = {.index = index, .count = count};
+    const Exploration part = Explore(world, options);
+    EXPECT_TRUE(part.exhausted);
+    for (const auto& [outcome, times] : part.outcomes) {
+      together[outcome] += times;
+    }
+  }
+  return together;
+}
+
 TEST(Explore, CoversInItsShardsWhatItCoversAlone) {
   for (const Strategy strategy :
        {Strategy::kStateful, Strategy::kBruteForce, Strategy::kAuto}) {
     Abba world;
-    ExploreOptions options{.strategy = strategy, .stop_at_failure = false};
+    const ExploreOptions options{.strategy = strategy,
+                                 .stop_at_failure = false};
     const Exploration alone = Explore(world, options);
-    absl::btree_map<std::string, uint64_t> together;
-    options.shard_count = 3;
-    for (options.shard_index = 0; options.shard_index < 3;
-         ++options.shard_index) {
-      const Exploration part = Explore(world, options);
-      EXPECT_TRUE(part.exhausted);
-      for (const auto& [outcome, count] : part.outcomes) {
-        together[outcome] += count;
-      }
-    }
+    auto together = InShards(world, options, 3);
     EXPECT_EQ(together.size(), alone.outcomes.size());
     for (const auto& [outcome, count] : alone.outcomes) {
       EXPECT_TRUE(together.contains(outcome)) << outcome;
@@ -403,20 +410,12 @@ TEST(Explore, CoversInItsShardsWhatItCoversAlone) {
 TEST(Explore, KeepsToTheBoundInItsShards) {
   for (int bound = 0; bound < 3; ++bound) {
     LostUpdate world;
-    ExploreOptions options{.strategy = Strategy::kStateful,
-                           .max_preemptions = bound,
-                           .stop_at_failure = false};
+    const ExploreOptions options{.strategy = Strategy::kStateful,
+                                 .max_preemptions = bound,
+                                 .stop_at_failure = false};
     const Exploration alone = Explore(world, options);
-    std::set<std::string> together;
-    options.shard_count = 2;
-    for (options.shard_index = 0; options.shard_index < 2;
-         ++options.shard_index) {
-      const Exploration part = Explore(world, options);
-      for (const auto& [outcome, count] : part.outcomes) {
-        together.insert(outcome);
-      }
-    }
-    EXPECT_EQ(together.size(), alone.outcomes.size()) << bound;
+    EXPECT_EQ(InShards(world, options, 2).size(), alone.outcomes.size())
+        << bound;
   }
 }
 

@@ -48,10 +48,7 @@ Exploration RandomExecutions::Run() {
   for (uint64_t i = 0; i < options_.executions; ++i) {
     // Every shard draws all seeds and uses its own.
     const uint64_t seed = SplitMix64(seeds);
-    if (i % static_cast<uint64_t>(options_.shard_count) !=
-        static_cast<uint64_t>(options_.shard_index)) {
-      continue;
-    }
+    if (!options_.shard.Has(i)) continue;
     if (found_.executions != 0) engine_.Restore(start_);
     Execute(seed);
     if (engine_.stopped()) {
