@@ -179,9 +179,9 @@ CommandResult RunAtRandom(Scenario scenario, const Variant& variant,
   if (!played.ok()) return CommandResult::Fails(played.status().message());
   CommandResult result = ShowPlayed(*played, flags);
   if (result.exit_code == kExitUsage) return result;
-  absl::StrAppend(&result.out, "Replay: reapsim replay ",
-                  played->scenario.file.file_name, "@", variant.ToString(), "/",
-                  FormatDeviations(played->replayed.deviations), "\n");
+  absl::StrAppend(
+      &result.out, "Replay: reapsim replay ",
+      ReplayName(played->scenario, variant, played->replayed.deviations), "\n");
   return result;
 }
 

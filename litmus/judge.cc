@@ -21,7 +21,7 @@
 namespace reapsim {
 namespace {
 
-// How AtEnd() says that the search has found what it looked for.
+// How WrongEnd() says that the search has found what it looked for.
 constexpr absl::string_view kFound = "the condition's proposition ";
 
 // Every version at which something changes that decides what the call does,
@@ -127,28 +127,27 @@ class CaseMaker {
   std::vector<Case> cases_;
 };
 
-// What real kernels break, and what a world therefore looks at only where a
-// file speaks of it.
-void AddChecks(const Prop& prop, Checks* checks) {
-  for (const Prop& part : prop.parts) AddChecks(part, checks);
-  if (prop.term.function != "verdict") return;
-  if (const auto check = ParseCheck(prop.word); check.ok()) checks->Add(*check);
-}
-Checks ChecksOf(const Scenario& scenario) {
-  Checks checks;
-  AddChecks(scenario.file.condition.prop, &checks);
-  for (const Promise& promise : scenario.file.promises) {
-    const auto check = ParseCheck(promise.breaks);
-    if (check.ok()) checks.Add(*check);
-  }
-  return checks;
-}
-
 // Whether the condition compares the verdict with that word.
 bool SpeaksOf(const Prop& prop, absl::string_view word) {
   return (prop.term.function == "verdict" && prop.word == word) ||
          std::any_of(prop.parts.begin(), prop.parts.end(),
                      [word](const Prop& part) { return SpeaksOf(part, word); });
+}
+
+// What real kernels break, and what a world therefore looks at only where a
+// file speaks of it.
+Checks ChecksOf(const Scenario& scenario) {
+  const std::vector<Promise>& promises = scenario.file.promises;
+  Checks checks;
+  for (const CheckInfo& check : AllChecks()) {
+    const bool promised = std::any_of(
+        promises.begin(), promises.end(),
+        [&](const Promise& promise) { return promise.breaks == check.name; });
+    if (promised || SpeaksOf(scenario.file.condition.prop, check.name)) {
+      checks.Add(check.id);
+    }
+  }
+  return checks;
 }
 
 void AddEnd(const Scenario& scenario, const std::string& text,
@@ -227,29 +226,22 @@ void Decide(const Scenario& scenario, const ExploreOptions& options,
   const std::string surely = HowSurely(found, options);
   made->proved = found.exhausted && options.max_preemptions < 0;
   made->standing = Standing::kBroken;
-  if (found.failure.has_value() &&
-      !AsksForVerdict(scenario.file.condition.prop)) {
+  const bool asked = AsksForVerdict(scenario.file.condition.prop);
+  if (found.failure.has_value() && (!asked || promise == nullptr)) {
     made->why = absl::StrCat(
-        "the kernel breaks, which the condition does not speak of: ",
-        found.failure->verdict.what);
+        "the kernel breaks, which ",
+        asked ? "no promise speaks" : "the condition does not speak",
+        " of: ", found.failure->verdict.what);
     return;
   }
-  if (promise == nullptr) {
-    made->standing =
-        found.failure.has_value() ? Standing::kBroken : Standing::kKept;
-    made->why = found.failure.has_value()
-                    ? absl::StrCat(
-                          "the kernel breaks, which no promise speaks "
-                          "of: ",
-                          found.failure->verdict.what)
-                    : surely;
-  } else {
-    made->standing = StandingOf(*promise, options, *made);
-    made->why = made->standing == Standing::kBroken
-                    ? absl::StrCat(Contradiction(*made, *promise), "; ", surely)
-                    : surely;
+  made->standing = promise == nullptr ? Standing::kKept
+                                      : StandingOf(*promise, options, *made);
+  made->why = surely;
+  if (made->standing == Standing::kBroken) {
+    made->why = absl::StrCat(Contradiction(*made, *promise), "; ", surely);
+  } else if (made->kept() && promise != nullptr) {
     const std::string not_broken = NotBroken(*promise, *made);
-    if (made->kept() && !not_broken.empty()) {
+    if (!not_broken.empty()) {
       made->standing = Standing::kBroken;
       made->why = not_broken;
     }
@@ -361,18 +353,21 @@ void ScenarioWorld::UnmetGoals(std::vector<std::string>* goals) const {
   if (asks_l4_) machine_->UnreleasedMemory(goals);
 }
 
-void ScenarioWorld::AtEnd(std::vector<std::string>* problems) {
-  KernelWorld::AtEnd(problems);
-  if (!wanted_.has_value()) return;
+std::string ScenarioWorld::WrongEnd() const {
+  if (!wanted_.has_value()) return KernelWorld::WrongEnd();
   FinalState state;
   state.values = machine_->Values();
-  if (Holds(machine_->scenario(), state) == *wanted_) {
-    problems->push_back(
-        absl::StrCat(kFound, *wanted_ ? "holds" : "does not hold"));
-  }
+  if (Holds(machine_->scenario(), state) != *wanted_) return "";
+  return absl::StrCat(kFound, *wanted_ ? "holds" : "does not hold");
 }
 
 // ---- Judging ---------------------------------------------------------------
+
+std::string ReplayName(const Scenario& scenario, const Variant& variant,
+                       const std::vector<Deviation>& deviations) {
+  return absl::StrCat(scenario.file.file_name, "@", variant.ToString(), "/",
+                      FormatDeviations(deviations));
+}
 
 const char* StandingName(Standing standing) {
   switch (standing) {
@@ -415,10 +410,9 @@ absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
     made.witness = Explore(world, options.explore).failure;
   }
   if (made.witness.has_value()) {
-    made.replay =
-        absl::StrCat(asked.explore.races == Races::kIgnore ? "" : "--races ",
-                     scenario.file.file_name, "@", tried.variant.ToString(),
-                     "/", FormatDeviations(made.witness->deviations));
+    made.replay = absl::StrCat(
+        asked.explore.races == Races::kIgnore ? "" : "--races ",
+        ReplayName(scenario, tried.variant, made.witness->deviations));
     made.names = NamesOf(world, made.witness->trace);
   }
   return made;

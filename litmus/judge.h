@@ -65,7 +65,7 @@ class ScenarioWorld : public KernelWorld {
   // them.
   const char* BrokenInvariant() const override;
   void UnmetGoals(std::vector<std::string>* goals) const override;
-  void AtEnd(std::vector<std::string>* problems) override;
+  std::string WrongEnd() const override;
 
   // From now on an end state in which the condition's proposition holds (or
   // does not) counts as a failure, so that the search looks for the shortest
@@ -117,6 +117,10 @@ struct Judgement {
 // Tries one case. kInvalidArgument: the initial state can't be reached.
 absl::StatusOr<Judgement> Judge(const Scenario& scenario, const Case& tried,
                                 const JudgeOptions& options);
+
+// What `reapsim replay` takes: FILE@VARIANT/CHOICES.
+std::string ReplayName(const Scenario& scenario, const Variant& variant,
+                       const std::vector<Deviation>& deviations);
 
 // What a search of the scenario does about data races: what was asked for, or
 // tell them where its condition speaks of them.
