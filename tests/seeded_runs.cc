@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "base/check.h"
 #include "explore/explore.h"
+#include "import/read_file.h"
 #include "litmus/checker.h"
 #include "litmus/judge.h"
 
@@ -39,10 +38,9 @@ std::vector<fs::path> Files() {
 }
 
 Scenario Load(const fs::path& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  absl::StatusOr<Scenario> scenario = ReadScenario(text.str(), path.string());
+  const absl::StatusOr<std::string> text = ReadFile(path.string());
+  REAP_CHECK(text.ok(), "seeded runs: a scenario can't be read");
+  absl::StatusOr<Scenario> scenario = ReadScenario(*text, path.string());
   REAP_CHECK(scenario.ok(), "seeded runs: a scenario is wrong");
   return *std::move(scenario);
 }
