@@ -670,6 +670,33 @@ TEST(MreleaseRecheck, LooksAtOomSkipAfterItHasTheLock) {
   ExpectCleanEnd(*s);
 }
 
+// The OOM reaper was there between the victim test and the walk.
+TEST(MreleaseRecheck, WalksAgainAfterTheOomReaperUpToV516) {
+  const struct {
+    const char* version;
+    MreleaseDecision decision;
+  } kCases[] = {{"v5.16", MreleaseDecision::kReaped},
+                {"v5.17", MreleaseDecision::kOomSkipLater}};
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.version);
+    std::unique_ptr<Scene> s =
+        *Scene::Create({.version = c.version, .exact = true});
+    s->k().OomKill(s->victim());
+    s->k().Hold(s->victim());
+    s->Start(s->caller(), s->fd());
+    ASSERT_TRUE(s->Reach(s->caller(), Point::kMreleaseChecked));
+    s->k().Hold(s->caller());
+    s->k().AdvanceTime(3'000'000'000);
+    ASSERT_TRUE(s->victim().mm().oom_skip());
+    s->k().Release(s->caller());
+    s->Finish(s->caller());
+    EXPECT_EQ(s->outcome().ret.kernel(), 0);
+    EXPECT_EQ(s->outcome().decision, c.decision);
+    s->k().Release(s->victim());
+    ExpectCleanEnd(*s);
+  }
+}
+
 // Without the second look it walks what is left: after v5.17's exit_mmap() that
 // is an empty list.
 TEST(MreleaseRecheck, IsLeftOutWhereTheVersionDoes) {

@@ -1,9 +1,16 @@
 # Copyright 2026 The reapsim Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads branches.txt and applies its rows to functions; see README.md."""
+"""Reads lists of mutants and applies their rows to functions; see README.md.
+
+usage: rows.py LIST SOURCE
+
+Writes SOURCE with all rows of LIST built in; REAPSIM_ROW chooses among them.
+"""
 
 import collections
+import os
 import re
+import sys
 
 # What a row must have changed at least once, wherever it stands in a listed
 # function: branches, and what takes or drops a lock, a reference or a flag.
@@ -13,17 +20,34 @@ BRANCH = re.compile(
     r"|mmget\w*|mmput|put_\w+|set_bit|test_bit)\(")
 
 Row = collections.namedtuple(
-    "Row", "id file function meaning hunks equivalent line")
+    "Row", "id file function meaning origin hunks equivalent line")
 Function = collections.namedtuple(
     "Function", "name start end text parameters head body")
 
+# The number of the chosen row, counted from 1; 0 if it is none of this list.
+CHOICE = """#include <cstdlib>
+#include <cstring>
+
+static const int reapsim_chosen_row = [] {
+  static const char* const ids[] = {
+      ""%s};
+  const char* chosen = std::getenv("REAPSIM_ROW");
+  if (chosen == nullptr) return 0;
+  for (int row = 1; row < int{sizeof(ids) / sizeof(ids[0])}; ++row) {
+    if (std::strcmp(chosen, ids[row]) == 0) return row;
+  }
+  return 0;
+}();
+
+"""
+
 
 class Error(Exception):
-    """branches.txt, or what it speaks of, is not as it should be."""
+    """A list, or what it speaks of, is not as it should be."""
 
 
 def parse(text):
-    """All rows of branches.txt, in order."""
+    """All rows of a list, in order."""
     rows = []
     where = None
     for number, line in enumerate(text.split("\n"), start=1):
@@ -35,7 +59,7 @@ def parse(text):
                 raise Error("line %d: '== FILE FUNCTION' expected" % number)
             where = match.groups()
             continue
-        if line[:2] in ("- ", "+ ", "~ ") or line in "-+~":
+        if line[:2] in ("- ", "+ ", "~ ", "@ ") or line in "-+~@":
             if not rows or where != (rows[-1].file, rows[-1].function):
                 raise Error("line %d: no row begins here" % number)
             _add(rows, line[0], line[2:].strip(), number)
@@ -43,15 +67,38 @@ def parse(text):
         match = re.fullmatch(r"([a-z0-9_.]+): (.+)", line)
         if not match or not where:
             raise Error("line %d: 'id: what it means' expected" % number)
-        rows.append(Row(match[1], *where, match[2], [], [], number))
+        rows.append(Row(match[1], *where, match[2], [], [], [], number))
+    _check(rows)
+    return rows
+
+
+def list_name(path):
+    """The list that holds the rows of a source: "mm/a.cc" -> "mm_a.txt"."""
+    return path[:-len(".cc")].replace("/", "_") + ".txt"
+
+
+def read_all(directory):
+    """The rows of all lists in a directory, in the order of their sources."""
+    rows = []
+    for name in os.listdir(directory):
+        with open(os.path.join(directory, name), encoding="utf-8") as file:
+            found = parse(file.read())
+        for row in found:
+            if list_name(row.file) != name:
+                raise Error("%s: line %d: '%s' belongs to %s" % (
+                    name, row.line, row.id, list_name(row.file)))
+        rows += found
+    rows.sort(key=lambda row: (row.file, row.line))
     _check(rows)
     return rows
 
 
 def _add(rows, kind, text, number):
-    """Adds a line to the last row: old text, new text, or an argument."""
+    """Adds a line to the last row: an origin, old or new text, an argument."""
     row = rows[-1]
-    if kind == "~":
+    if kind == "@":
+        row.origin.append(text)
+    elif kind == "~":
         row.equivalent.append(text)
     elif kind == "-" and (not row.hunks or row.hunks[-1][1]):
         row.hunks.append(([text], []))
@@ -143,14 +190,14 @@ def parameter_names(parameters):
     return [re.search(r"(\w+)\s*$", word)[1] for word in words if word.strip()]
 
 
-def with_all(source, rows, first_number):
+def with_all(source, rows):
     """The source with a copy of a function for each of its rows.
 
-    The function itself then only chooses: the copy whose number is that of
-    the chosen row, or the original.
+    The function itself then only chooses: the copy of the row that REAPSIM_ROW
+    names, or the original.
     """
     by_function = collections.OrderedDict()
-    for number, row in enumerate(rows, start=first_number):
+    for number, row in enumerate(rows, start=1):
         by_function.setdefault(row.function, []).append((number, row))
     functions = sorted((find_function(source, name) for name in by_function),
                        key=lambda function: function.start, reverse=True)
@@ -175,8 +222,23 @@ def with_all(source, rows, first_number):
         source = (source[:function.start] + copies + chooser
                   + source[function.end:])
     first = source.index("namespace reapsim {")
-    return (source[:first] + "#include <cstdlib>\n\n"
-            "static const int reapsim_chosen_row = [] {\n"
-            "  const char* row = std::getenv(\"REAPSIM_ROW\");\n"
-            "  return row == nullptr ? 0 : std::atoi(row);\n"
-            "}();\n\n" + source[first:])
+    return source[:first] + CHOICE % "".join(
+        ",\n      \"%s\"" % row.id for row in rows) + source[first:]
+
+
+def main(arguments):
+    """Builds a list into a source."""
+    path, source = arguments
+    try:
+        with open(path, encoding="utf-8") as file:
+            rows = parse(file.read())
+        with open(source, encoding="utf-8") as file:
+            sys.stdout.write(with_all(file.read(), rows))
+    except Error as error:
+        print("%s: %s" % (path, error), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
