@@ -155,8 +155,12 @@ std::ostream& operator<<(std::ostream& out, const KernelVersion& version);
 // (5.51), are kInvalidArgument with a sentence that says what was expected.
 absl::StatusOr<KernelVersion> ParseKernelVersion(absl::string_view text);
 
-// The table's differences at any version, supported by the model or not.
-// Versions after the last one that was looked at are like that one.
+// The same, but a version after NewestKnownVersion() is an error, too: for
+// comparisons and claims, which would be about nothing.
+absl::StatusOr<KernelVersion> ParseKnownVersion(absl::string_view text);
+
+// The table's differences at any version. Versions after the last one that was
+// looked at are like that one.
 Differences DifferencesAt(const KernelVersion& version);
 
 // A field of `Differences`, by name.
@@ -168,9 +172,13 @@ struct DifferenceField {
   // what it may safely run. False for new things to ask for (PIDFD_THREAD): a
   // version that lacks one can't be asked.
   bool decides_call;
-  // Whether modelled code asks for it. If not, every version is modelled as if
-  // it were false.
-  bool modelled;
+  // Why no modelled code asks for it: what it changes does not exist in the
+  // model. Empty for the others, which modelled code asks for.
+  absl::string_view not_modelled;
+  // The test that shows the difference, as "//target Suite.Name"; empty: none.
+  absl::string_view shown_by;
+
+  constexpr bool modelled() const { return not_modelled.empty(); }
 };
 
 // All fields, in the order of their declaration.
@@ -179,6 +187,16 @@ absl::Span<const DifferenceField> DifferenceFields();
 // Names of the fields in which the two differ, in the order of declaration.
 std::vector<std::string> DifferingFields(const Differences& a,
                                          const Differences& b);
+
+// What a row of the table rests on, the strongest first.
+enum class Evidence : uint8_t {
+  kRecorded,   // A real kernel that was run showed it.
+  kSource,     // It was read in the source of versions with it and without it.
+  kReasoning,  // Neither; inferred, or known from memory.
+};
+
+// "recorded", "source", "reasoning".
+absl::string_view ToString(Evidence evidence);
 
 // One row of the table: from `since` on, and before `until`, `field` has
 // `value`. Where no row of a field applies, it is false or its first
@@ -193,49 +211,32 @@ struct DifferenceRow {
   // is empty, and the title may be a description of ours.
   absl::string_view commit;
   absl::string_view title;
-  // How we know. S: read in the source of those versions; L: observed on a live
-  // kernel; T: hash and title seen in public text; M: from memory.
-  absl::string_view evidence;
-  absl::string_view changes;
+  Evidence evidence;
+  // Which kernels or sources those were, and what of the row rests on less.
+  absl::string_view rests_on;
+  // Whether stable releases before `since` are known that have it, too.
+  bool backported;
+  absl::string_view changes;  // what it does, for people
   void (*apply)(Differences&);
 };
 
 // All rows, by field in the order of declaration, then by version.
 absl::Span<const DifferenceRow> DifferenceRows();
 
-// A version that the model stands for completely.
-struct SupportedVersion {
-  absl::string_view name;  // "v6.18"
-  KernelVersion version;
-};
-
-// Oldest first. The versions before v5.15-rc1 are one of them: none of them has
-// the call.
-absl::Span<const SupportedVersion> SupportedVersions();
-
-// The version that the model uses for a version that a user asked for.
+// What the model takes a version for that a user asked for.
 struct ResolvedVersion {
   std::string requested;    // As it was asked for.
   KernelVersion version;    // As it was understood.
-  std::string supported;    // The name of the supported version used.
-  Differences differences;  // That of the supported version.
-  // What `version` does differently from it, by the table; often empty.
-  std::vector<std::string> differing;
-  std::string note;  // A sentence or two for people, always there.
+  KernelVersion used;       // The same, or the newest that is known.
+  Differences differences;  // That of the version used.
+  std::string note;         // A sentence for people, always there.
 };
 
-// Finds the supported version nearest to `text`, which may be anything that
-// ParseKernelVersion() takes: that with the fewest differences that decide the
-// call, of those the one with the fewest in all, then the newer. A version
-// without process_mrelease only ever resolves to the one that stands for all
-// those.
+// Every version has its own differences, which are those of the table. `text`
+// may be anything that ParseKernelVersion() takes; a version after
+// NewestKnownVersion() is taken for that one. The note says what is not known:
+// what is newer, and what stable releases and distributions have changed.
 absl::StatusOr<ResolvedVersion> Resolve(absl::string_view text);
-
-// The version itself with the table's differences as they stand, for search
-// and comparison: `supported` is its own name, which claims nothing, and
-// `differing` are its differences that no modelled code asks for.
-// kInvalidArgument: no version, or one after NewestKnownVersion().
-absl::StatusOr<ResolvedVersion> ResolveExactly(absl::string_view text);
 
 // The newest version of which the table knows the differences.
 KernelVersion NewestKnownVersion();
@@ -244,7 +245,7 @@ KernelVersion NewestKnownVersion();
 // named as in docs, and a version that stands for it.
 struct Epoch {
   absl::string_view name;     // "E2x"
-  absl::string_view version;  // "v5.17-rc1": to be resolved exactly
+  absl::string_view version;  // "v5.17-rc1"
   absl::string_view what;     // half a sentence
 };
 

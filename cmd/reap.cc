@@ -206,11 +206,11 @@ absl::StatusOr<ReapReport> PlayIt(const Source& source,
   if (!outcome->called) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the state ", situation.state->id, " can't exist here with ",
-        version.supported, ": ", outcome->unreachable));
+        ToString(version.used), ": ", outcome->unreachable));
   }
   ReapReport report;
   report.subject = source.subject;
-  report.kernel = version.supported;
+  report.kernel = ToString(version.used);
   report.kernel_note = std::string(absl::StripPrefix(version.note, "kernel "));
   report.state = situation.state->id;
   report.situation = situation.state->title;

@@ -24,15 +24,16 @@ namespace {
 // How WrongEnd() says that the search has found what it looked for.
 constexpr absl::string_view kFound = "the condition's proposition ";
 
+// The version that is meant where none is named.
+constexpr absl::string_view kUsual = "v6.18";
+
 // Every version at which something changes that decides what the call does,
-// from the first that has it to the last.
+// from the first that has it to the last, and the usual one.
 std::vector<std::string> VersionsThatDiffer() {
   absl::btree_set<KernelVersion> versions;
   const KernelVersion first = *ParseKernelVersion("v5.15-rc1");
   versions.insert(first);
-  for (const SupportedVersion& supported : SupportedVersions()) {
-    if (first < supported.version) versions.insert(supported.version);
-  }
+  versions.insert(*ParseKernelVersion(kUsual));
   for (const DifferenceRow& row : DifferenceRows()) {
     for (const DifferenceField& field : DifferenceFields()) {
       if (field.name != row.field || !field.decides_call) continue;
@@ -277,7 +278,7 @@ std::string Variant::ToString() const {
 absl::StatusOr<Variant> ParseVariant(absl::string_view text) {
   const std::vector<std::string> parts = absl::StrSplit(text, '+');
   Variant variant{.version = parts.front()};
-  if (const auto version = ResolveExactly(parts.front()); !version.ok()) {
+  if (const auto version = ParseKnownVersion(parts.front()); !version.ok()) {
     return version.status();
   }
   for (size_t i = 1; i < parts.size(); ++i) {
@@ -300,8 +301,8 @@ absl::StatusOr<std::vector<Case>> CasesOf(
   CaseMaker maker(scenario, with);
   if (kernel.empty() && with.empty()) return maker.ForEnds();
   if (kernel == "all") return maker.ForAll();
-  const std::string version(kernel.empty() ? "v6.18" : kernel);
-  if (const auto known = ResolveExactly(version); !known.ok()) {
+  const std::string version(kernel.empty() ? kUsual : kernel);
+  if (const auto known = ParseKnownVersion(version); !known.ok()) {
     return known.status();
   }
   return maker.ForVersions({version});
@@ -309,7 +310,7 @@ absl::StatusOr<std::vector<Case>> CasesOf(
 
 absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
                                                    const Variant& variant) {
-  KernelOptions options{.version = variant.version, .exact = true};
+  KernelOptions options{.version = variant.version};
   for (const std::string& name : variant.switches) {
     options.switches.Add(*ParseSwitch(name));
   }

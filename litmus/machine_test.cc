@@ -33,8 +33,7 @@ Played Play(absl::string_view text, const std::string& version = kVersion) {
     return played;
   }
   played.scenario = std::make_unique<Scenario>(*std::move(scenario));
-  auto machine =
-      Machine::Build(*played.scenario, {.version = version, .exact = true});
+  auto machine = Machine::Build(*played.scenario, {.version = version});
   if (!machine.ok()) {
     played.error = std::string(machine.status().message());
     return played;

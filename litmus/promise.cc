@@ -116,7 +116,7 @@ class PromiseReader {
     }
     for (const std::string& version : {range.first, range.last}) {
       const bool open = version.empty() && dots != absl::string_view::npos;
-      if (!open && !ResolveExactly(version).ok()) {
+      if (!open && !ParseKnownVersion(version).ok()) {
         return Error("no such kernel version",
                      absl::StrCat("one such as v6.18, or some such as "
                                   "v5.17..v6.0 or v6.1.., up to ",

@@ -52,7 +52,7 @@ struct ReapCheck {
 
 struct ReapReport {
   std::string subject;      // whose memory, from where
-  std::string kernel;       // the supported version used
+  std::string kernel;       // the version used
   std::string kernel_note;  // how it stands for the one that was asked for
   std::string state;        // the row of the table of states
   std::string situation;    // the same in words

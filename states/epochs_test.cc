@@ -84,7 +84,7 @@ TEST(Epochs, AnswerEveryRowAsTheirColumnOfThePaperSays) {
       SCOPED_TRACE(std::string(epoch.name) + " " + std::string(epoch.version) +
                    " " + state.id);
       absl::StatusOr<std::unique_ptr<Scene>> scene =
-          Scene::Create({.version = std::string(epoch.version), .exact = true});
+          Scene::Create({.version = std::string(epoch.version)});
       ASSERT_TRUE(scene.ok()) << scene.status();
       state.play(**scene);
       const Outcome& outcome = (*scene)->outcome();
@@ -105,9 +105,8 @@ TEST(Epochs, ReleaseLockedMemoryFromV518On) {
   for (const Epoch& epoch : Epochs()) {
     SCOPED_TRACE(std::string(epoch.version));
     const bool newer = !(V(epoch.version) < V("5.18-rc1"));
-    const absl::StatusOr<Outcome> outcome =
-        Play(*FindState("killed.running"),
-             {.version = std::string(epoch.version), .exact = true});
+    const absl::StatusOr<Outcome> outcome = Play(
+        *FindState("killed.running"), {.version = std::string(epoch.version)});
     ASSERT_TRUE(outcome.ok());
     uint64_t after = 0;
     for (const VictimPart& part : StandardVictimParts()) {

@@ -66,8 +66,8 @@ struct Ending {
   std::string text;
 };
 Ending EndOf(const Case& c, Switches switches) {
-  absl::StatusOr<std::unique_ptr<Scene>> scene = Scene::Create(
-      {.version = c.version, .exact = true, .switches = switches});
+  absl::StatusOr<std::unique_ptr<Scene>> scene =
+      Scene::Create({.version = c.version, .switches = switches});
   EXPECT_TRUE(scene.ok());
   FindState(c.row)->play(**scene);
   const Outcome& outcome = (*scene)->outcome();

@@ -18,13 +18,8 @@
 namespace reapsim {
 namespace {
 
-absl::StatusOr<ResolvedVersion> ResolveAsAsked(const KernelOptions& options) {
-  return options.exact ? ResolveExactly(options.version)
-                       : Resolve(options.version);
-}
-
 ResolvedVersion ResolveOrDie(const KernelOptions& options) {
-  absl::StatusOr<ResolvedVersion> resolved = ResolveAsAsked(options);
+  absl::StatusOr<ResolvedVersion> resolved = Resolve(options.version);
   if (!resolved.ok()) {
     CheckFailed(__FILE__, __LINE__, "kernel: version",
                 std::string(resolved.status().message()).c_str());
@@ -95,7 +90,7 @@ Mm Task::mm() const {
 
 Differences Kernel::DifferencesOf(const KernelOptions& options,
                                   const ResolvedVersion& version) {
-  Differences differences = version.differences;
+  Differences differences = options.differences.value_or(version.differences);
   if (!options.mmu) differences.has_process_mrelease = false;
   return differences;
 }
@@ -121,7 +116,7 @@ Kernel::Kernel(const KernelOptions& options, ResolvedVersion version)
 
 absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Create(
     const KernelOptions& options) {
-  absl::StatusOr<ResolvedVersion> version = ResolveAsAsked(options);
+  absl::StatusOr<ResolvedVersion> version = Resolve(options.version);
   if (!version.ok()) return version.status();
   return std::unique_ptr<Kernel>(new Kernel(options, *std::move(version)));
 }

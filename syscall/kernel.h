@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -62,9 +63,8 @@ class Kernel;
 
 struct KernelOptions {
   std::string version = "v6.18";  // see base/kernel_version.h
-  // The version as the table of differences has it, whether or not the model
-  // stands for all of it: ResolveExactly(). Else the nearest supported one.
-  bool exact = false;
+  // In place of the version's. For tests: there may be no such kernel.
+  std::optional<Differences> differences = std::nullopt;
   Switches switches = {};  // what to take out of the kernel, or to put back
   Checks checks = {};      // what to look at beside what always is
   bool mmu = true;         // false: CONFIG_MMU is off

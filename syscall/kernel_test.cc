@@ -198,9 +198,16 @@ TEST(Kernel, LetsManyMachinesLiveInOneProcess) {
 TEST(Kernel, SaysWhichVersionsItKnows) {
   const auto unknown = Kernel::Create({.version = "v2.6.39x"});
   EXPECT_FALSE(unknown.ok());
-  const auto near = Kernel::Create({.version = "6.17.8+deb13-amd64"});
-  ASSERT_TRUE(near.ok());
-  EXPECT_EQ((*near)->version().supported, "v6.18");
+  const auto debian = Kernel::Create({.version = "6.17.8+deb13-amd64"});
+  ASSERT_TRUE(debian.ok());
+  EXPECT_EQ((*debian)->differences(), Resolve("v6.17")->differences);
+}
+
+TEST(Kernel, TakesDifferencesThatNoVersionHas) {
+  Differences differences = Resolve("v6.18")->differences;
+  differences.reaps_mlocked = false;
+  const Kernel k({.differences = differences});
+  EXPECT_EQ(k.differences(), differences);
 }
 
 TEST(SysResult, ReadsAsLibcAndAsTheKernel) {

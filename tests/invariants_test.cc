@@ -47,11 +47,8 @@ struct RowCase {
 };
 
 std::string VerdictOf(const RowCase& c) {
-  absl::StatusOr<std::unique_ptr<Scene>> scene =
-      Scene::Create({.version = c.version,
-                     .exact = true,
-                     .switches = c.switches,
-                     .checks = c.checks});
+  absl::StatusOr<std::unique_ptr<Scene>> scene = Scene::Create(
+      {.version = c.version, .switches = c.switches, .checks = c.checks});
   EXPECT_TRUE(scene.ok());
   FindState(c.row)->play(**scene);
   const Outcome& outcome = (*scene)->outcome();

@@ -679,8 +679,7 @@ TEST(MreleaseRecheck, WalksAgainAfterTheOomReaperUpToV516) {
                 {"v5.17", MreleaseDecision::kOomSkipLater}};
   for (const auto& c : kCases) {
     SCOPED_TRACE(c.version);
-    std::unique_ptr<Scene> s =
-        *Scene::Create({.version = c.version, .exact = true});
+    std::unique_ptr<Scene> s = *Scene::Create({.version = c.version});
     s->k().OomKill(s->victim());
     s->k().Hold(s->victim());
     s->Start(s->caller(), s->fd());
@@ -700,9 +699,8 @@ TEST(MreleaseRecheck, WalksAgainAfterTheOomReaperUpToV516) {
 // Without the second look it walks what is left: after v5.17's exit_mmap() that
 // is an empty list.
 TEST(MreleaseRecheck, IsLeftOutWhereTheVersionDoes) {
-  std::unique_ptr<Scene> s = *Scene::Create({.version = "v5.17",
-                                             .exact = true,
-                                             .switches = {Switch::kNoRecheck}});
+  std::unique_ptr<Scene> s =
+      *Scene::Create({.version = "v5.17", .switches = {Switch::kNoRecheck}});
   s->Kill(s->victim());
   s->Start(s->caller(), s->fd());
   ASSERT_TRUE(s->Reach(s->caller(), Point::kMreleaseChecked));

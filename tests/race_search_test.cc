@@ -26,7 +26,6 @@ using ::testing::IsEmpty;
 
 KernelOptions Small(const char* version) {
   return {.version = version,
-          .exact = true,
           .memory = 1 << 20,
           .swap = 1 << 16,
           .page_table_bits = 3};

@@ -26,7 +26,6 @@ using ::testing::StartsWith;
 struct Machine {
   explicit Machine(KernelOptions options) : k(Small(options)) {}
   static KernelOptions Small(KernelOptions options) {
-    options.exact = true;
     options.memory = 1 << 20;
     options.swap = 1 << 16;
     options.page_table_bits = 3;
