@@ -197,8 +197,7 @@ constexpr Epoch kEpochs[] = {
      .what = "exit_mmap() under the write lock"},
     {.name = "E3",
      .version = "v6.1",
-     .what = "exit_mmap() unmaps under the read lock, frees under the write "
-             "lock"},
+     .what = "pages go under the read lock, tables under the write lock"},
     {.name = "E4",
      .version = "v6.4",
      .what = "the same with a rw-semaphore in each VMA"},

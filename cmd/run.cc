@@ -14,6 +14,7 @@
 #include "cmd/reap.h"
 #include "cmd/replay.h"
 #include "cmd/states.h"
+#include "cmd/versions.h"
 #include "report/text.h"
 
 namespace reapsim {
@@ -39,6 +40,9 @@ constexpr char kHelp[] =
         --json              for programs
   reapsim states [--kernel=VERSION] [--json]
       Every state of a target, and the answer there.
+  reapsim versions [--diff A B] [--json]
+      What differs between versions of Linux, since when, and how it is known;
+      with --diff, between two of them.
   reapsim conform [--rows=GLOB,...] [--kernel=VERSION] [--json]
       Does the kernel that runs here do what the model says? Starts processes
       of its own, brings them into each state, with each kind of memory, makes
@@ -99,13 +103,14 @@ CommandResult RunVersion(absl::Span<const std::string> /*args*/,
 }
 
 constexpr char kExpected[] =
-    "expected reap, states, conform, check, replay or run, see reapsim help";
+    "expected reap, states, versions, conform, check, replay or run, see "
+    "reapsim help";
 
 constexpr Command kCommands[] = {
-    {"reap", RunReap},       {"states", RunStates},     {"conform", RunConform},
-    {"check", RunCheck},     {"replay", RunReplay},     {"run", RunScenario},
-    {"help", RunHelp},       {"--help", RunHelp},       {"-h", RunHelp},
-    {"version", RunVersion}, {"--version", RunVersion},
+    {"reap", RunReap},       {"states", RunStates},   {"versions", RunVersions},
+    {"conform", RunConform}, {"check", RunCheck},     {"replay", RunReplay},
+    {"run", RunScenario},    {"help", RunHelp},       {"--help", RunHelp},
+    {"-h", RunHelp},         {"version", RunVersion}, {"--version", RunVersion},
 };
 
 bool AsksForHelp(const std::string& arg) {

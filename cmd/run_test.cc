@@ -84,13 +84,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"ConformFlagThatIsNone", {"conform", "--row"}, "--rows"},
         BadCase{"NoCommand",
                 {},
-                "no command; expected reap, states, conform, "
-                "check, replay or run"},
+                "no command; expected reap, states, versions, conform, check, "
+                "replay or run"},
         BadCase{
             "UnknownCommand",
             {"frobnicate"},
-            "unknown command \"frobnicate\"; expected reap, states, conform, "
-            "check, replay or run"},
+            "unknown command \"frobnicate\"; expected reap, states, versions, "
+            "conform, check, replay or run"},
         BadCase{"NearCommand", {"state"}, "did you mean states?"},
         BadCase{"UnknownFlagOfReap", {"reap", "--jsn"}, "did you mean --json?"},
         BadCase{"UnknownFlagOfStates",
@@ -102,6 +102,22 @@ INSTANTIATE_TEST_SUITE_P(
                 "--smaps and --pid are both given"},
         BadCase{
             "UnknownVersion", {"reap", kExample, "--kernel=v5.99"}, "v5.99"},
+        BadCase{"DiffOfOneVersion",
+                {"versions", "--diff", "v6.17", "--json"},
+                "--diff needs two versions after it, as in --diff v5.15 v6.18"},
+        BadCase{"DiffOfNothing", {"versions", "--diff"}, "--diff needs two"},
+        BadCase{"DiffOfOneWord",
+                {"versions", "--diff=v6.17,v6.18"},
+                "--diff needs two"},
+        BadCase{"DiffOfNoVersion",
+                {"versions", "--diff", "v6.17", "six"},
+                "unknown kernel version \"six\""},
+        BadCase{"DiffTwice",
+                {"versions", "--diff", "6.1", "6.2", "--diff", "6.3", "6.4"},
+                "unknown flag \"--diff\""},
+        BadCase{"UnknownFlagOfVersions",
+                {"versions", "--kernel=v6.18"},
+                "unknown flag \"--kernel"},
         BadCase{"UnknownVersionOfStates", {"states", "--kernel=six"}, "six"},
         BadCase{"UnknownState",
                 {"reap", kExample, "--state=signal.sigterm"},

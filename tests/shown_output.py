@@ -16,7 +16,8 @@ import re
 import subprocess
 import sys
 
-PAGES = ("README.md", "docs/lesson-1.md", "docs/litmus.md")
+PAGES = ("README.md", "docs/lesson-1.md", "docs/litmus.md",
+         "docs/versions.md")
 ANY = "…"
 BLOCK = re.compile(r"(?<=^```console\n)\$ ([^\n]*)\n(.*?)(?=^```$)",
                    re.M | re.S)
