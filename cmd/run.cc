@@ -13,6 +13,7 @@
 #include "cmd/conform.h"
 #include "cmd/reap.h"
 #include "cmd/replay.h"
+#include "cmd/shim.h"
 #include "cmd/states.h"
 #include "cmd/versions.h"
 #include "report/text.h"
@@ -75,12 +76,23 @@ constexpr char kHelp[] =
         --full              with it: small steps of the schedule, too
         --trace=FILE        writes a Chrome trace, for Perfetto
         --ftrace            prints the oom:* trace events
+  reapsim shim [flags] -- PROGRAM [ARGUMENTS]
+      Runs a program as it is; whom it kills dies in the model, which answers
+      process_mrelease() from then on. See docs/shim.md.
+        --kernel=VERSION    the model's
+        --schedule=NAME     how far the victim gets, and when: reaper-first,
+                            victim-first, victim-wins-below=SIZE, stuck,
+                            until=POINT, steps=K, seed=S
+        --with=SWITCH,...   notifier-blocks, or model switches
+        --verbose           says on standard error what the shim does
+        --trace=FILE        writes that to a file
   reapsim help, reapsim --version
 
   The defaults are --kernel=v6.18 and --signal=KILL. Exit status: 0, also when
   the call's answer is an error; 1 if conform finds that host and model
   disagree, if a promise is broken, or if the kernel breaks in what is replayed
-  or run; 2 for bad usage, bad input and output that cannot be written.
+  or run; 2 for bad usage, bad input and output that cannot be written. shim
+  exits as its program does.
 
   If process 1234 were killed now:         reapsim reap --pid=1234
   If the caller forgot to kill it first:   reapsim reap --pid=1234 --signal=none
@@ -103,14 +115,15 @@ CommandResult RunVersion(absl::Span<const std::string> /*args*/,
 }
 
 constexpr char kExpected[] =
-    "expected reap, states, versions, conform, check, replay or run, see "
+    "expected reap, states, versions, conform, check, replay, run or shim, see "
     "reapsim help";
 
 constexpr Command kCommands[] = {
-    {"reap", RunReap},       {"states", RunStates},   {"versions", RunVersions},
-    {"conform", RunConform}, {"check", RunCheck},     {"replay", RunReplay},
-    {"run", RunScenario},    {"help", RunHelp},       {"--help", RunHelp},
-    {"-h", RunHelp},         {"version", RunVersion}, {"--version", RunVersion},
+    {"reap", RunReap},         {"states", RunStates}, {"versions", RunVersions},
+    {"conform", RunConform},   {"check", RunCheck},   {"replay", RunReplay},
+    {"run", RunScenario},      {"shim", RunShim},     {"help", RunHelp},
+    {"--help", RunHelp},       {"-h", RunHelp},       {"version", RunVersion},
+    {"--version", RunVersion},
 };
 
 bool AsksForHelp(const std::string& arg) {
@@ -136,7 +149,9 @@ CommandResult RunCommand(absl::Span<const std::string> args,
         nearest.empty() ? absl::StrCat("; ", kExpected) : nearest));
   }
   const absl::Span<const std::string> rest = args.subspan(1);
-  if (std::any_of(rest.begin(), rest.end(), AsksForHelp)) {
+  // What comes after -- is another program's.
+  const auto end = std::find(rest.begin(), rest.end(), "--");
+  if (std::any_of(rest.begin(), end, AsksForHelp)) {
     return CommandResult::Ok(kHelp);
   }
   return command->run(rest, environment);

@@ -26,6 +26,7 @@ FLOORS = {
     "states": 4,
     "litmus": 4,
     "conform": 5,
+    "shim": 5,
     "cmd": 6,
     "bench": 6,
     "tests": 6,
