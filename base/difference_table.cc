@@ -95,67 +95,189 @@ constexpr DifferenceField TabledField(absl::string_view name,
 }
 
 constexpr DifferenceField kFields[] = {
-    CallField<&D::has_process_mrelease>("has_process_mrelease"),
-    CallField<&D::mrelease_original_form>("mrelease_original_form"),
-    CallField<&D::mrelease_pins_mm_users>("mrelease_pins_mm_users"),
-    CallField<&D::mrelease_rechecks_oom_skip>("mrelease_rechecks_oom_skip"),
-    Field<&D::pidfd_get_task_drops_pid_early>("pidfd_get_task_drops_pid_early"),
-    Field<&D::has_pidfd_thread>("has_pidfd_thread"),
-    Field<&D::pidfd_self>("pidfd_self"),
-    Field<&D::pidfd_open_nonleader_enoent>("pidfd_open_nonleader_enoent"),
+    CallField<&D::has_process_mrelease>(
+        "has_process_mrelease",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/HasProcessMrelease"),
+    CallField<&D::mrelease_original_form>(
+        "mrelease_original_form",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/MreleaseOriginalForm"),
+    CallField<&D::mrelease_pins_mm_users>(
+        "mrelease_pins_mm_users",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/MreleasePinsMmUsers"),
+    CallField<&D::mrelease_rechecks_oom_skip>(
+        "mrelease_rechecks_oom_skip",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/MreleaseRechecksOomSkip"),
+    Field<&D::pidfd_get_task_drops_pid_early>(
+        "pidfd_get_task_drops_pid_early",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/PidfdGetTaskDropsPidEarly"),
+    Field<&D::has_pidfd_thread>(
+        "has_pidfd_thread",
+        "//tests:differences_test DifferencesTest.CanBeSeen/HasPidfdThread"),
+    Field<&D::pidfd_self>(
+        "pidfd_self",
+        "//tests:differences_test DifferencesTest.CanBeSeen/PidfdSelf"),
+    Field<&D::pidfd_open_nonleader_enoent>(
+        "pidfd_open_nonleader_enoent",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/PidfdOpenNonleaderEnoent"),
     CallField<&D::dying_vetoed_by_group_coredump_flag>(
-        "dying_vetoed_by_group_coredump_flag"),
-    Field<&D::coredump_sets_group_exit>("coredump_sets_group_exit"),
-    CallField<&D::coredump_kills_mm_sharers>("coredump_kills_mm_sharers"),
-    CallField<&D::coredump_waits_in_exit_mm>("coredump_waits_in_exit_mm"),
-    CallField<&D::guarantees_group_exit>("guarantees_group_exit"),
-    Field<&D::group_exit_one_siglock_section>("group_exit_one_siglock_section"),
+        "dying_vetoed_by_group_coredump_flag",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/DyingVetoedByGroupCoredumpFlag"),
+    Field<&D::coredump_sets_group_exit>(
+        "coredump_sets_group_exit",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/CoredumpSetsGroupExit"),
+    CallField<&D::coredump_kills_mm_sharers>(
+        "coredump_kills_mm_sharers",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/CoredumpKillsMmSharers"),
+    CallField<&D::coredump_waits_in_exit_mm>(
+        "coredump_waits_in_exit_mm",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/CoredumpWaitsInExitMm"),
+    CallField<&D::guarantees_group_exit>(
+        "guarantees_group_exit",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/GuaranteesGroupExit"),
+    Field<&D::group_exit_one_siglock_section>(
+        "group_exit_one_siglock_section",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/GroupExitOneSiglockSection"),
     Field<&D::thread_group_empty_needs_leader>(
-        "thread_group_empty_needs_leader"),
-    CallField<&D::exit_mmap_protocol>("exit_mmap_protocol"),
-    Field<&D::has_mmf_oom_victim>("has_mmf_oom_victim"),
-    Field<&D::uses_maple_tree>("uses_maple_tree"),
+        "thread_group_empty_needs_leader",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/ThreadGroupEmptyNeedsLeader"),
+    CallField<&D::exit_mmap_protocol>(
+        "exit_mmap_protocol",
+        "//tests:differences_test DifferencesTest.CanBeSeen/ExitMmapProtocol"),
+    Field<&D::has_mmf_oom_victim>(
+        "has_mmf_oom_victim",
+        "//tests:differences_test DifferencesTest.CanBeSeen/HasMmfOomVictim"),
+    Field<&D::uses_maple_tree>(
+        "uses_maple_tree",
+        "//tests:differences_test DifferencesTest.CanBeSeen/UsesMapleTree"),
     TabledField<&D::locks_hugetlb_around_exit_unmap>(
         "locks_hugetlb_around_exit_unmap", "hugetlb VMAs have no lock here"),
-    Field<&D::failed_dup_mmap_leaves_marker>("failed_dup_mmap_leaves_marker"),
-    Field<&D::failed_dup_mmap_hides_mm>("failed_dup_mmap_hides_mm"),
-    Field<&D::frees_tables_by_rcu>("frees_tables_by_rcu"),
-    Field<&D::exec_defers_old_mm>("exec_defers_old_mm"),
-    CallField<&D::reaps_mlocked>("reaps_mlocked"),
-    Field<&D::walks_in_reverse>("walks_in_reverse"),
-    Field<&D::notifies_clear>("notifies_clear"),
-    CallField<&D::uffd_wp_anon_marker_cleared>("uffd_wp_anon_marker_cleared"),
-    Field<&D::uffd_wp_markers>("uffd_wp_markers"),
-    Field<&D::has_uffd_wp_async>("has_uffd_wp_async"),
-    Field<&D::has_uffd_poison>("has_uffd_poison"),
-    Field<&D::has_guard_markers>("has_guard_markers"),
-    Field<&D::guards_any_mapping>("guards_any_mapping"),
-    Field<&D::has_droppable>("has_droppable"),
-    Field<&D::ksm_counts_zero_pages>("ksm_counts_zero_pages"),
-    Field<&D::device_exclusive_keeps_rmap>("device_exclusive_keeps_rmap"),
-    Field<&D::zap_batches_ptes>("zap_batches_ptes"),
-    Field<&D::zap_batches_swap_entries>("zap_batches_swap_entries"),
-    Field<&D::gather_full_early>("gather_full_early"),
-    Field<&D::zap_checks_resched_on_none>("zap_checks_resched_on_none"),
-    Field<&D::delays_rmap>("delays_rmap"),
-    Field<&D::pte_map_may_fail>("pte_map_may_fail"),
+    Field<&D::failed_dup_mmap_leaves_marker>(
+        "failed_dup_mmap_leaves_marker",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/FailedDupMmapLeavesMarker"),
+    Field<&D::failed_dup_mmap_hides_mm>(
+        "failed_dup_mmap_hides_mm",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/FailedDupMmapHidesMm"),
+    Field<&D::frees_tables_by_rcu>(
+        "frees_tables_by_rcu",
+        "//tests:differences_test DifferencesTest.CanBeSeen/FreesTablesByRcu"),
+    Field<&D::exec_defers_old_mm>(
+        "exec_defers_old_mm",
+        "//tests:differences_test DifferencesTest.CanBeSeen/ExecDefersOldMm"),
+    CallField<&D::reaps_mlocked>(
+        "reaps_mlocked",
+        "//tests:differences_test DifferencesTest.CanBeSeen/ReapsMlocked"),
+    Field<&D::walks_in_reverse>(
+        "walks_in_reverse",
+        "//tests:differences_test DifferencesTest.CanBeSeen/WalksInReverse"),
+    Field<&D::notifies_clear>(
+        "notifies_clear",
+        "//tests:differences_test DifferencesTest.CanBeSeen/NotifiesClear"),
+    CallField<&D::uffd_wp_anon_marker_cleared>(
+        "uffd_wp_anon_marker_cleared",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/UffdWpAnonMarkerCleared"),
+    Field<&D::uffd_wp_markers>(
+        "uffd_wp_markers",
+        "//tests:differences_test DifferencesTest.CanBeSeen/UffdWpMarkers"),
+    Field<&D::has_uffd_wp_async>(
+        "has_uffd_wp_async",
+        "//tests:differences_test DifferencesTest.CanBeSeen/HasUffdWpAsync"),
+    Field<&D::has_uffd_poison>(
+        "has_uffd_poison",
+        "//tests:differences_test DifferencesTest.CanBeSeen/HasUffdPoison"),
+    Field<&D::has_guard_markers>(
+        "has_guard_markers",
+        "//tests:differences_test DifferencesTest.CanBeSeen/HasGuardMarkers"),
+    Field<&D::guards_any_mapping>(
+        "guards_any_mapping",
+        "//tests:differences_test DifferencesTest.CanBeSeen/GuardsAnyMapping"),
+    Field<&D::has_droppable>(
+        "has_droppable",
+        "//tests:differences_test DifferencesTest.CanBeSeen/HasDroppable"),
+    Field<&D::ksm_counts_zero_pages>(
+        "ksm_counts_zero_pages",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/KsmCountsZeroPages"),
+    Field<&D::device_exclusive_keeps_rmap>(
+        "device_exclusive_keeps_rmap",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/DeviceExclusiveKeepsRmap"),
+    Field<&D::zap_batches_ptes>(
+        "zap_batches_ptes",
+        "//tests:differences_test DifferencesTest.CanBeSeen/ZapBatchesPtes"),
+    Field<&D::zap_batches_swap_entries>(
+        "zap_batches_swap_entries",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/ZapBatchesSwapEntries"),
+    Field<&D::gather_full_early>(
+        "gather_full_early",
+        "//tests:differences_test DifferencesTest.CanBeSeen/GatherFullEarly"),
+    Field<&D::zap_checks_resched_on_none>(
+        "zap_checks_resched_on_none",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/ZapChecksReschedOnNone"),
+    Field<&D::delays_rmap>(
+        "delays_rmap",
+        "//tests:differences_test DifferencesTest.CanBeSeen/DelaysRmap"),
+    Field<&D::pte_map_may_fail>(
+        "pte_map_may_fail",
+        "//tests:differences_test DifferencesTest.CanBeSeen/PteMapMayFail"),
     TabledField<&D::retracts_tables_under_read_lock>(
         "retracts_tables_under_read_lock", "there is no khugepaged here"),
     TabledField<&D::madvise_reclaims_empty_tables>(
         "madvise_reclaims_empty_tables",
         "page tables are freed by munmap() and exit only here"),
-    Field<&D::rss_percpu>("rss_percpu"),
-    Field<&D::per_vma_lock>("per_vma_lock"),
-    Field<&D::stack_grows_under_write_lock>("stack_grows_under_write_lock"),
-    Field<&D::madvise_locks_vma>("madvise_locks_vma"),
+    Field<&D::rss_percpu>(
+        "rss_percpu",
+        "//tests:differences_test DifferencesTest.CanBeSeen/RssPercpu"),
+    Field<&D::per_vma_lock>(
+        "per_vma_lock",
+        "//tests:differences_test DifferencesTest.CanBeSeen/PerVmaLock"),
+    Field<&D::stack_grows_under_write_lock>(
+        "stack_grows_under_write_lock",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/StackGrowsUnderWriteLock"),
+    Field<&D::madvise_locks_vma>(
+        "madvise_locks_vma",
+        "//tests:differences_test DifferencesTest.CanBeSeen/MadviseLocksVma"),
     TabledField<&D::use_pf_oom_killer>(
         "use_pf_oom_killer", "a page fault without memory only fails here"),
-    Field<&D::oom_ignores_zero_gfp_mask>("oom_ignores_zero_gfp_mask"),
-    Field<&D::oom_reaper_delayed>("oom_reaper_delayed"),
-    Field<&D::mark_victim_has_fields>("mark_victim_has_fields"),
-    Field<&D::exact_rss_sums>("exact_rss_sums"),
-    Field<&D::thaws_whole_process>("thaws_whole_process"),
-    Field<&D::freezer_has_frozen_state>("freezer_has_frozen_state"),
+    Field<&D::oom_ignores_zero_gfp_mask>(
+        "oom_ignores_zero_gfp_mask",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/OomIgnoresZeroGfpMask"),
+    Field<&D::oom_reaper_delayed>(
+        "oom_reaper_delayed",
+        "//tests:differences_test DifferencesTest.CanBeSeen/OomReaperDelayed"),
+    Field<&D::mark_victim_has_fields>(
+        "mark_victim_has_fields",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/MarkVictimHasFields"),
+    Field<&D::exact_rss_sums>(
+        "exact_rss_sums",
+        "//tests:differences_test DifferencesTest.CanBeSeen/ExactRssSums"),
+    Field<&D::thaws_whole_process>(
+        "thaws_whole_process",
+        "//tests:differences_test DifferencesTest.CanBeSeen/ThawsWholeProcess"),
+    Field<&D::freezer_has_frozen_state>(
+        "freezer_has_frozen_state",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/FreezerHasFrozenState"),
     TabledField<&D::reclaim_skips_reaped_mm>("reclaim_skips_reaped_mm",
                                              "there is no page reclaim here"),
     TabledField<&D::swapoff_skips_unstable>("swapoff_skips_unstable",
