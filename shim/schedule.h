@@ -18,7 +18,7 @@ namespace reapsim {
 
 struct ShimSchedule {
   enum class Kind : uint8_t {
-    // The victim stands still until somebody sleeps or waits for it; then it
+    // The victim stands still until its killer sleeps, waits or ends; then it
     // runs to its end.
     kReaperFirst,
     // It has run to its end before kill() returns.
@@ -26,8 +26,8 @@ struct ShimSchedule {
     // As kVictimFirst if less than `amount` bytes of it are resident, else as
     // kReaperFirst.
     kVictimWinsBelow,
-    // It is in an uninterruptible sleep in a driver, which only ends when
-    // somebody waits for it.
+    // It is in an uninterruptible sleep in a driver, which only ends when its
+    // killer waits for it, or ends.
     kStuck,
     // When kill() returns it stands before `point` of its way out; from there
     // on as kReaperFirst.

@@ -16,12 +16,15 @@
 #     tar -xO --wildcards '*/linux-source-6.12.tar.xz' |
 #     tar -xJ linux-source-6.12/tools
 #
+# REAPSIM in the environment is the command to run in place of ./reapsim.
+#
 # Exit status: 0 if all is as it should be, 1 if not, 2 for bad usage.
 
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
+readonly reapsim=${REAPSIM:-${root}/reapsim}
 readonly runs=50
 
 if (($# != 1)) || [[ ! -f $1 ]]; then
@@ -53,7 +56,7 @@ build() {
 
 # run_test FLAG... - the test's output and its exit status.
 run_test() {
-  "${root}/reapsim" shim "$@" -- "${scratch}/mrelease_test" 2>&1 \
+  "${reapsim}" shim "$@" -- "${scratch}/mrelease_test" 2>&1 \
     && printf 'exit 0\n' || printf 'exit %d\n' "$?"
 }
 

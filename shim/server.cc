@@ -196,6 +196,8 @@ class Server {
 
   Victim* Dying(pid_t pid);
   bool Matches(const Victim& victim, pid_t peer, int type, int id) const;
+  // Nobody is left whose calls could move it.
+  static bool IsForsaken(const Victim& victim);
   ModelledDeath* Holder(pid_t pid);
 
   ShimOptions options_;
@@ -231,6 +233,11 @@ ModelledDeath* Server::Holder(pid_t pid) {
   return nullptr;
 }
 
+bool Server::IsForsaken(const Victim& victim) {
+  pollfd killer{victim.killer_pidfd.get(), POLLIN, 0};
+  return poll(&killer, 1, 0) > 0;
+}
+
 ShimEnd Server::Serve() {
   while (!over_) {
     std::vector<pollfd> fds = {{listener_.fd.get(), POLLIN, 0},
@@ -253,10 +260,8 @@ ShimEnd Server::Serve() {
     for (auto asker = asking.rbegin(); asker != asking.rend(); ++asker) {
       if (!over_) Handle(std::move(*asker));
     }
-    // Nobody is left to act while they die.
     for (Victim& victim : victims_) {
-      pollfd killer{victim.killer_pidfd.get(), POLLIN, 0};
-      if (!victim.ended && poll(&killer, 1, 0) > 0) victim.death->RunToEnd();
+      if (!victim.ended && IsForsaken(victim)) victim.death->RunToEnd();
     }
     Settle();
     if (fds[0].revents != 0) Accept();
@@ -522,6 +527,9 @@ void Server::Wait(pid_t peer, int type, int id, int options) {
   bool matched = false;
   for (const Victim& victim : victims_) {
     if ((options & WEXITED) == 0 || !Matches(victim, peer, type, id)) continue;
+    // Another parent waits for real, until the killer has let the victim go:
+    // that he learns of the death so early is no reason for it.
+    if (victim.killer != peer && !IsForsaken(victim)) continue;
     matched = true;
     if ((options & WNOHANG) != 0) {
       victim.death->Look();

@@ -19,6 +19,11 @@ import unittest
 REAPSIM, CASES, PROGRAMS = (os.path.abspath(each) for each in sys.argv[1:4])
 # A program that is never done is one that the shim left waiting.
 PATIENCE_S = 120
+# Under the sanitizers a program that has the shim in it has theirs, too, which
+# insists on being loaded before all others.
+os.environ["ASAN_OPTIONS"] = ":".join(
+    [*filter(None, [os.environ.get("ASAN_OPTIONS")]),
+     "verify_asan_link_order=0"])
 
 
 def run(flags, program, arguments=()):

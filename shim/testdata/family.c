@@ -5,21 +5,42 @@
 // its own, as some test suites have it.
 #include "client.h"
 
-static int test(void) {
+static void on_child(int sig) { (void)sig; }
+
+static pid_t wait_for(pid_t pid, int* status) {
+  pid_t ret;
+  do {
+    ret = waitpid(pid, status, 0);
+  } while (ret < 0 && errno == EINTR);
+  return ret;
+}
+
+// `victim_first`: the parent waits for the victim already while it is killed,
+// and is told of whatever happens to it.
+static int test(int victim_first) {
+  struct sigaction action;
+  memset(&action, 0, sizeof(action));
+  action.sa_handler = on_child;
+  if (victim_first) sigaction(SIGCHLD, &action, NULL);
   const pid_t victim = start_victim(2 << 20, NULL);
   const int fd = open_pidfd(victim);
   const pid_t killer = fork();
   if (killer == 0) {
     show("killed by a sibling", kill(victim, SIGKILL));
+    // The parent has time to wait anew.
+    struct pollfd nothing = {-1, 0, 0};
+    for (int i = 0; i < 100; ++i) poll(&nothing, 1, 0);
     show("process_mrelease", mrelease(fd, 0));
     fflush(stdout);
     _exit(7);
   }
-  int status = 0;
-  if (waitpid(killer, &status, 0) != killer) return 1;
-  show_status(status);
-  if (waitpid(victim, &status, 0) != victim) return 1;
-  show_status(status);
+  const pid_t order[2] = {victim_first ? victim : killer,
+                          victim_first ? killer : victim};
+  for (int i = 0; i < 2; ++i) {
+    int status = 0;
+    if (wait_for(order[i], &status) != order[i]) return 1;
+    show_status(status);
+  }
   return 0;
 }
 
@@ -28,7 +49,7 @@ int main(void) {
     fflush(stdout);
     const pid_t pid = fork();
     if (pid == 0) {
-      const int result = test();
+      const int result = test(/*victim_first=*/i);
       fflush(stdout);
       _exit(result);
     }
