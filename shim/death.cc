@@ -32,7 +32,7 @@ KernelOptions MachineOf(const ShimModel& model) {
 MreleaseAnswer Answer(Kernel& k, Task& caller, const SysResult& ret) {
   MreleaseAnswer answer;
   if (k.stopped()) {
-    answer.broken = k.TakeVerdict().what;
+    answer.broken = k.TakeVerdict().ToString();
     return answer;
   }
   REAP_CHECK(!ret.never(), "shim: the modelled caller died");
@@ -86,6 +86,7 @@ absl::StatusOr<ShimModel> ParseShimModel(absl::string_view kernel,
   if (!kernel.empty()) model.kernel = std::string(kernel);
   const absl::StatusOr<ResolvedVersion> version = Resolve(model.kernel);
   if (!version.ok()) return version.status();
+  model.note = version->note;
   if (!schedule.empty()) {
     const absl::StatusOr<ShimSchedule> parsed = ParseShimSchedule(schedule);
     if (!parsed.ok()) return parsed.status();
@@ -248,7 +249,7 @@ std::vector<pid_t> ModelledDeath::Pids() const {
 }
 
 void ModelledDeath::NoteVerdict() {
-  if (k_->stopped() && broken_.empty()) broken_ = k_->TakeVerdict().what;
+  if (k_->stopped() && broken_.empty()) broken_ = k_->TakeVerdict().ToString();
 }
 
 // ---- What happens ----------------------------------------------------------
@@ -281,16 +282,17 @@ MreleaseAnswer ModelledDeath::Mrelease(pid_t pid, unsigned int flags) {
   REAP_CHECK(member != nullptr, "shim: not of this machine");
   if (!broken_.empty()) return {.broken = broken_};
   Look();
+  if (!broken_.empty()) return {.broken = broken_};
   const SysResult opened =
       k_->As(*caller_).pidfd_open(member->threads.front()->pid(), 0);
-  REAP_CHECK(opened.ok() || k_->stopped(), "shim: no pidfd");
+  REAP_CHECK(opened.ok(), "shim: no pidfd");
   const int fd = static_cast<int>(opened.kernel());
   SysResult ret = SysResult::Never();
   if (model_.schedule.kind == Kind::kSeed) {
     k_->BeginCall(*caller_,
                   [fd, flags] { return sys_process_mrelease(fd, flags); });
     FinishCallByChance();
-    (void)k_->Finish(*caller_);
+    if (!k_->stopped()) (void)k_->Finish(*caller_);
     if (!k_->stopped()) ret = k_->Result(*caller_);
   } else {
     ret = k_->As(*caller_).process_mrelease(fd, flags);

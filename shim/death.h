@@ -32,6 +32,7 @@ namespace reapsim {
 // What the model is to be; the same for all of a program's run.
 struct ShimModel {
   std::string kernel = "v6.18";
+  std::string note;  // what the model knows of that version, for people
   ShimSchedule schedule;
   Switches switches;
   // A driver has a notifier on each victim's memory, and would have to sleep in

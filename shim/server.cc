@@ -138,6 +138,9 @@ struct Victim {
   pid_t killer;
   OwnedFd killer_pidfd;
   ModelledDeath* death;
+  // The killer waits for somebody else, and can do nothing himself until then:
+  // everybody's sleeps are ticks.
+  bool killer_waits = false;
   // The real process has been killed. Kept until it has been waited for: until
   // then somebody may hear of its stop.
   bool ended = false;
@@ -239,6 +242,7 @@ bool Server::IsForsaken(const Victim& victim) {
 }
 
 ShimEnd Server::Serve() {
+  Trace(options_.model.note);
   while (!over_) {
     std::vector<pollfd> fds = {{listener_.fd.get(), POLLIN, 0},
                                {program_pidfd_.get(), POLLIN, 0}};
@@ -300,6 +304,9 @@ void Server::Handle(Connection connection) {
 
 Server::Answer Server::AnswerTo(pid_t peer,
                                 const reapsim_shim_request& request) {
+  for (Victim& victim : victims_) {
+    if (victim.killer == peer) victim.killer_waits = false;
+  }
   switch (request.op) {
     case kShimHello:
       shim_was_loaded_ = true;
@@ -529,7 +536,9 @@ void Server::Wait(pid_t peer, int type, int id, int options) {
     if ((options & WEXITED) == 0 || !Matches(victim, peer, type, id)) continue;
     // Another parent waits for real, until the killer has let the victim go:
     // that he learns of the death so early is no reason for it.
-    if (victim.killer != peer && !IsForsaken(victim)) continue;
+    if (victim.killer != peer && !victim.killer_waits && !IsForsaken(victim)) {
+      continue;
+    }
     matched = true;
     if ((options & WNOHANG) != 0) {
       victim.death->Look();
@@ -538,12 +547,19 @@ void Server::Wait(pid_t peer, int type, int id, int options) {
       victim.death->RunToEnd();
     }
   }
-  if (!matched) Tick(peer, (options & WNOHANG) == 0);
+  if (matched) return;
+  Tick(peer, /*passes=*/false);
+  if ((options & WNOHANG) != 0) return;
+  for (Victim& victim : victims_) {
+    if (victim.killer == peer) victim.killer_waits = true;
+  }
 }
 
 void Server::Tick(pid_t peer, bool passes) {
   for (const Victim& victim : victims_) {
-    if (victim.ended || victim.killer != peer) continue;
+    if (victim.ended || (victim.killer != peer && !victim.killer_waits)) {
+      continue;
+    }
     if (passes) {
       victim.death->Pass();
     } else {

@@ -91,6 +91,36 @@ class ShimTest(unittest.TestCase):
                 ["-c", "sleep 100 & kill -9 $!; wait $! 2>&-; echo $?"]),
             ("137\n", 0))
 
+    def test_who_kills_and_who_reaps_may_be_two_programs(self):
+        # The parent waits for the reaper alone, and for the victim after that.
+        script = """
+import os, signal, subprocess, sys
+victim = subprocess.Popen(["sleep", "100"])
+victim.kill()
+sys.stdout.write(subprocess.run(
+    [sys.argv[1], str(victim.pid)], stdout=subprocess.PIPE,
+    check=True).stdout.decode())
+print(victim.wait())
+"""
+        reaper = os.path.join(PROGRAMS, "reap_pid")
+        for schedule, answer in (("reaper-first", "0"),
+                                 ("victim-first", "ESRCH"), ("stuck", "0")):
+            with self.subTest(schedule):
+                self.assertEqual(
+                    run([f"--schedule={schedule}"], "/usr/bin/python3",
+                        ["-c", script, reaper]),
+                    (f"process_mrelease: {answer}\n-9\n", 0))
+
+    def test_a_kernel_that_breaks_ends_the_run(self):
+        # Not in each order of steps, but in one of the first.
+        for seed in range(50):
+            text, status = run(["--with=free-pgtables-under-read-lock",
+                                f"--schedule=seed={seed}"], "retry")
+            if "reapsim: shim: the modelled kernel breaks: " in text:
+                self.assertEqual(status, 1)
+                return
+        self.fail("no seed breaks it")
+
     def test_nobody_is_left_behind_stopped(self):
         script = "sleep 100 & echo $!; kill -9 $!; exec /bin/true"
         text, status = run(["--schedule=stuck"], "/bin/sh", ["-c", script])
@@ -104,6 +134,7 @@ class ShimTest(unittest.TestCase):
             self.assertEqual(
                 re.sub(r"\d+ (mappings|KiB)|process \d+", "N", trace.read()),
                 """\
+reapsim: shim: kernel v6.18
 reapsim: shim: process_mrelease(a bad descriptor, 0) = EBADF, by pidfd
 reapsim: shim: process_mrelease(a process that lives, 4294967295) = EINVAL, \
 by flags
