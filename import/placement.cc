@@ -202,9 +202,10 @@ class ExactPlacer {
   ExactPlacer(const SmapsVma& vma, VmaKind kind) : vma_(vma), kind_(kind) {}
 
   bool Run(const VmaPages& pages, std::vector<FilledRun>* runs) {
-    if (!pages.scanned && !pages.runs.empty()) return false;
+    std::vector<PageRun> scanned = pages.runs;
+    if (!pages.scanned && !Deduce(&scanned)) return false;
     swap_is_counted_ = vma_.kib.swap > 0;
-    for (const PageRun& run : Merged(pages.runs)) {
+    for (const PageRun& run : Merged(scanned)) {
       const FilledRun filled = FilledOf(run);
       Count(filled);
       runs_.push_back(filled);
@@ -215,6 +216,79 @@ class ExactPlacer {
   }
 
  private:
+  // Adds what a scan would have told: which entries are huge, and which map a
+  // zero page. False if nothing fits what smaps counts.
+  bool Deduce(std::vector<PageRun>* runs) const {
+    if (kind_ == VmaKind::kHugetlb || kind_ == VmaKind::kDevice) {
+      return runs->empty();
+    }
+    if (kind_ == VmaKind::kAnonymous && !DeduceZeros(runs)) return false;
+    return DeduceHuge(runs);
+  }
+
+  // Kernels that don't scan show the huge zero page as a file's, and the small
+  // one as nobody's own.
+  bool DeduceZeros(std::vector<PageRun>* runs) const {
+    uint64_t own = 0;
+    for (PageRun& run : *runs) {
+      if ((run.flags & kPagePresent) == 0) continue;
+      if ((run.flags & kPageFileOrShmem) != 0) {
+        run.flags |= kPageHuge | kPageZero;
+      } else if ((run.flags & kPageExclusive) != 0) {
+        own += run.pages;
+      }
+    }
+    const uint64_t anonymous = vma_.kib.anonymous / kPageKib;
+    if (own > anonymous) return false;
+    MarkZeros(anonymous - own, runs);
+    return true;
+  }
+
+  // Of the pages that are nobody's own all but the first `anonymous` map the
+  // zero page: the others are shared with another process.
+  static void MarkZeros(uint64_t anonymous, std::vector<PageRun>* runs) {
+    std::vector<PageRun> split;
+    for (const PageRun& run : *runs) {
+      const bool open = (run.flags & kPagePresent) != 0 &&
+                        (run.flags & (kPageExclusive | kPageZero)) == 0;
+      const uint64_t kept = open ? std::min(anonymous, run.pages) : run.pages;
+      if (open) anonymous -= kept;
+      if (kept > 0) split.push_back({run.start, kept, run.flags});
+      if (kept == run.pages) continue;
+      split.push_back({run.start + kept * kPageBytes, run.pages - kept,
+                       static_cast<uint8_t>(run.flags | kPageZero)});
+    }
+    *runs = std::move(split);
+  }
+
+  // A huge entry's pages look all the same.
+  bool DeduceHuge(std::vector<PageRun>* runs) const {
+    if (vma_.kib.anon_huge_pages == 0) return true;
+    uint64_t kib = 0;
+    std::vector<PageRun> split;
+    for (const PageRun& run : *runs) {
+      const uint64_t end = run.start + run.pages * kPageBytes;
+      const uint64_t from = AlignUp(run.start, kHugeBytes);
+      const uint64_t to = AlignDown(end, kHugeBytes);
+      const bool is_anon = (run.flags & kPagePresent) != 0 &&
+                           (run.flags & (kPageFileOrShmem | kPageZero)) == 0;
+      if (!is_anon || from >= to) {
+        split.push_back(run);
+        continue;
+      }
+      const auto add = [&](uint64_t start, uint64_t stop, uint8_t flags) {
+        if (start == stop) return;
+        split.push_back({start, (stop - start) / kPageBytes, flags});
+      };
+      add(run.start, from, run.flags);
+      add(from, to, run.flags | kPageHuge);
+      add(to, end, run.flags);
+      kib += (to - from) / 1024;
+    }
+    *runs = std::move(split);
+    return kib == vma_.kib.anon_huge_pages;
+  }
+
   // Who else maps a page makes no difference here.
   static std::vector<PageRun> Merged(const std::vector<PageRun>& runs) {
     std::vector<PageRun> merged;

@@ -45,6 +45,11 @@ struct FilledRun {
 // and shared memory that huge entries map become small ones; entries in swap
 // that smaps does not count are markers.
 //
+// Where it was not scanned, huge entries and zero pages of a process's own
+// memory are found by what smaps counts: whole huge pages that look all the
+// same are huge if there are as many as AnonHugePages says; what is neither
+// exclusive nor counted as anonymous, or looks like a file's, is a zero page.
+//
 // Elsewhere a rule decides. Into what is still free of the mapping go, each as
 // many pages as smaps counts and from the low end:
 //   1. huge pages (AnonHugePages, Shared_ and Private_Hugetlb), at places

@@ -136,6 +136,64 @@ TEST(PlacementTest, TellsZeroPagesFromAnonymousOnes) {
                           FilledRun{kBase + 0x2000, 1, Filling::kAnon}));
 }
 
+// A page that another process maps as well can't be told from the zero page:
+// the first ones are those that smaps counts.
+TEST(PlacementTest, TakesSharedPagesBeforeZeroPages) {
+  const VmaPages pages =
+      Pages({{kBase, 3, kPagePresent},
+             {kBase + 0x3000, 1, kPagePresent | kPageExclusive},
+             {kBase + 0x4000, 1, kPagePresent}});
+  const SmapsVma vma = Vma(8, {.rss = 12, .anonymous = 12});
+  EXPECT_THAT(Placed(vma, VmaKind::kAnonymous, &pages),
+              ElementsAre(FilledRun{kBase, 2, Filling::kAnon},
+                          FilledRun{kBase + 0x2000, 1, Filling::kZero},
+                          FilledRun{kBase + 0x3000, 1, Filling::kAnon},
+                          FilledRun{kBase + 0x4000, 1, Filling::kZero}));
+}
+
+// Nothing else in anonymous memory looks like a file's.
+TEST(PlacementTest, TellsTheHugeZeroPageWithoutAScan) {
+  const VmaPages pages = Pages({{kBase, 512, kPagePresent | kPageFileOrShmem}});
+  EXPECT_THAT(Placed(Vma(512, {}), VmaKind::kAnonymous, &pages),
+              ElementsAre(FilledRun{kBase, 512, Filling::kHugeZero}));
+}
+
+// The second run is as long as a huge page, but not in place of one.
+TEST(PlacementTest, TellsHugePagesWithoutAScanIfTheirNumberFits) {
+  const VmaPages pages =
+      Pages({{kBase, 513, kPagePresent | kPageExclusive | kPageUffdWp},
+             {kBase + 0x202000, 512, kPagePresent | kPageExclusive}});
+  const SmapsVma vma =
+      Vma(2048, {.rss = 4100, .anonymous = 4100, .anon_huge_pages = 2048});
+  EXPECT_THAT(Placed(vma, VmaKind::kAnonymous, &pages),
+              ElementsAre(FilledRun{kBase, 512, Filling::kHuge, true},
+                          FilledRun{kBase + 0x200000, 1, Filling::kAnon, true},
+                          FilledRun{kBase + 0x202000, 512, Filling::kAnon}));
+}
+
+// Two places for one huge page: the rule decides, by smaps alone.
+TEST(PlacementTest, DoesNotGuessWhichPagesAreHuge) {
+  const VmaPages pages =
+      Pages({{kBase, 1024, kPagePresent | kPageExclusive | kPageUffdWp}});
+  const SmapsVma vma =
+      Vma(1024, {.rss = 4096, .anonymous = 4096, .anon_huge_pages = 2048});
+  EXPECT_THAT(Placed(vma, VmaKind::kAnonymous, &pages),
+              ElementsAre(FilledRun{kBase, 512, Filling::kHuge},
+                          FilledRun{kBase + 0x200000, 512, Filling::kAnon}));
+}
+
+TEST(PlacementTest, KeepsWriteProtectionWithoutAScan) {
+  const VmaPages pages =
+      Pages({{kBase, 1, kPagePresent | kPageFileOrShmem | kPageUffdWp},
+             {kBase + 0x1000, 1, kPagePresent | kPageExclusive | kPageUffdWp},
+             {kBase + 0x2000, 1, kPageSwapped | kPageUffdWp}});
+  EXPECT_THAT(
+      Placed(Vma(8, {.rss = 8, .anonymous = 4}), VmaKind::kShmem, &pages),
+      ElementsAre(FilledRun{kBase, 1, Filling::kBacking, true},
+                  FilledRun{kBase + 0x1000, 1, Filling::kAnon, true},
+                  FilledRun{kBase + 0x2000, 1, Filling::kUffdWp}));
+}
+
 TEST(PlacementTest, KeepsGuardMarkersAndDeviceFrames) {
   const VmaPages pages =
       Pages({{kBase, 1, kPageGuard}, {kBase + 0x1000, 3, kPagePresent}});

@@ -67,6 +67,16 @@ uint64_t present_to_pagemap_entry(const MmState& state, pte_t pte, bool huge,
   return bits | PageBits(state, pfn + index, /*present=*/true);
 }
 
+// fs/proc/task_mmu.c:pagemap_hugetlb_range(). Pages of a private mapping are
+// anonymous; here they bear no flag that says so.
+uint64_t hugetlb_to_pagemap_entry(const MmState& state,
+                                  const vm_area_struct& vma, pte_t pte,
+                                  uint32_t index) {
+  const uint64_t bits = PM_PRESENT | PAGE_IS_HUGE |
+                        PageBits(state, pte_pfn(pte) + index, /*present=*/true);
+  return (vma.vm_flags & VM_MAYSHARE) != 0 ? bits : bits & ~PM_FILE;
+}
+
 class Reporter {
  public:
   Reporter(const MmState& state, const vm_area_struct& vma)
@@ -104,10 +114,18 @@ class Reporter {
     const uint64_t end = std::min(address + geo_.size(level), vma_.vm_end);
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
       const auto index = static_cast<uint32_t>((at - address) >> PAGE_SHIFT);
-      Add(at, pte_present(entry)
-                  ? present_to_pagemap_entry(state_, entry, level == 2, index)
-                  : nonpresent_to_pagemap_entry(state_, entry, index));
+      Add(at, Entry(entry, level, index));
     }
+  }
+
+  uint64_t Entry(pte_t entry, int level, uint32_t index) const {
+    if (!pte_present(entry)) {
+      return nonpresent_to_pagemap_entry(state_, entry, index);
+    }
+    if ((vma_.vm_flags & VM_HUGETLB) != 0) {
+      return hugetlb_to_pagemap_entry(state_, vma_, entry, index);
+    }
+    return present_to_pagemap_entry(state_, entry, level == 2, index);
   }
 
   void Add(uint64_t address, uint64_t bits) {

@@ -106,6 +106,21 @@ TEST_F(PagemapTest, ShowsHugePages) {
                                      kOwn | PAGE_IS_HUGE | PM_UFFD_WP}));
 }
 
+// A private mapping's pages are anonymous, a shared one's a file's.
+TEST_F(PagemapTest, ShowsPagesOfHugetlb) {
+  Map(MAP_PRIVATE | MAP_ANONYMOUS, VM_HUGETLB);
+  Fill(512, 512, PopulateKind::kHuge);
+  EXPECT_THAT(Pages(), ElementsAre(PagemapRun{kBase + 512 * kPage, 512,
+                                              kOwn | PAGE_IS_HUGE}));
+}
+
+TEST_F(PagemapTest, ShowsPagesOfSharedHugetlbAsAFiles) {
+  Map(MAP_SHARED | MAP_ANONYMOUS, VM_HUGETLB);
+  Fill(512, 512, PopulateKind::kHuge);
+  EXPECT_THAT(Pages(), ElementsAre(PagemapRun{kBase + 512 * kPage, 512,
+                                              kOwn | PM_FILE | PAGE_IS_HUGE}));
+}
+
 TEST_F(PagemapTest, ShowsOnlyThePartOfAHugePageThatIsInTheMapping) {
   Map(MAP_SHARED | MAP_ANONYMOUS, VM_HUGETLB);
   Fill(512, 512, PopulateKind::kHuge);
