@@ -76,7 +76,7 @@ absl::StatusOr<ConformReport> Conform(const Arguments& args) {
     return report;
   }
   for (const ConformRow& row : *rows) {
-    report.lines.push_back(RunConformRow(row, version->requested));
+    report.lines.push_back(Judge(row, PlayOnHost(row), version->requested));
   }
   return report;
 }

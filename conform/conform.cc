@@ -57,22 +57,6 @@ HostOutcome PlayEverything() {
   });
 }
 
-struct PlayedRow {
-  const State* state;
-  HostOutcome host;
-};
-
-PlayedRow PlayRow(absl::string_view row) {
-  if (row == kEverything) return {FindState(kKindState), PlayEverything()};
-  const VictimKind* kind = KindOf(row);
-  if (kind != nullptr) {
-    return {FindState(kKindState),
-            PlayOnHost(HostStateOf(kKindState), kind->make)};
-  }
-  return {FindState(std::string(row)),
-          PlayOnHost(HostStateOf(row), MakeMixedMemory)};
-}
-
 std::vector<ConformRow>* MakeRows() {
   auto* rows = new std::vector<ConformRow>;
   for (const HostState& state : HostStates()) {
@@ -94,36 +78,46 @@ const std::vector<ConformRow>& ConformRows() {
   return *rows;
 }
 
-ConformLine RunConformRow(const ConformRow& row, const std::string& version) {
+const State& StateOf(const ConformRow& row) {
+  const bool is_kind = row.id == kEverything || KindOf(row.id) != nullptr;
+  const State* state = FindState(is_kind ? kKindState : row.id);
+  REAP_CHECK(state != nullptr, "conform: the model knows no such state");
+  return *state;
+}
+
+HostOutcome PlayOnHost(const ConformRow& row) {
+  if (row.id == kEverything) return PlayEverything();
+  const VictimKind* kind = KindOf(row.id);
+  if (kind != nullptr) return PlayOnHost(HostStateOf(kKindState), kind->make);
+  return PlayOnHost(HostStateOf(row.id), MakeMixedMemory);
+}
+
+ConformLine Judge(const ConformRow& row, const HostOutcome& host,
+                  const std::string& version) {
   ConformLine line{.state = row.id, .title = row.title};
-  const auto skip = [&line](const absl::Status& status) {
-    line.agree = Agree::kSkipped;
-    line.skipped = std::string(status.message());
-  };
   const auto fail = [&line](absl::string_view where,
                             const absl::Status& status) {
     line.agree = Agree::kNo;
     line.differs = {absl::StrCat(where, ": ", status.message())};
   };
-  const PlayedRow play = PlayRow(row.id);
-  const absl::Status& status = play.host.status;
-  if (IsLack(status)) {
-    skip(status);
+  if (IsLack(host.status)) {
+    line.agree = Agree::kSkipped;
+    line.skipped = std::string(host.status.message());
     return line;
   }
-  if (!status.ok()) {
-    fail("the host", status);
+  if (!host.status.ok()) {
+    fail("the host", host.status);
     return line;
   }
-  line.host = ResultText(play.host.ret);
-  const absl::StatusOr<Prediction> model = Predict(
-      *play.state, version, play.host.has_memory ? &play.host.before : nullptr);
+  line.host = ResultText(host.ret);
+  const absl::StatusOr<Prediction> model =
+      Predict(StateOf(row), version, host.has_memory ? &host.before : nullptr);
   if (!model.ok()) {
     fail("the model", model.status());
     return line;
   }
   if (model->broken.empty()) line.model = ResultText(model->ret);
-  line.differs = Compare(play.host, *model);
+  line.differs = Compare(host, *model);
   line.agree = line.differs.empty() ? Agree::kYes : Agree::kNo;
   return line;
 }

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "conform/host_states.h"
 #include "report/conform_report.h"
+#include "states/states.h"
 
 namespace reapsim {
 
@@ -24,8 +26,16 @@ struct ConformRow {
 // of a victim that is killed and held, and all of them at once.
 const std::vector<ConformRow>& ConformRows();
 
-// Plays one of them. `version` is the model's, as in KernelOptions.
-ConformLine RunConformRow(const ConformRow& row, const std::string& version);
+// The state of the table into which the row brings its victim.
+const State& StateOf(const ConformRow& row);
+
+// Plays one of them on the host.
+HostOutcome PlayOnHost(const ConformRow& row);
+
+// What the model says to what was seen, here or on another machine. `version`
+// is the model's, as in KernelOptions.
+ConformLine Judge(const ConformRow& row, const HostOutcome& host,
+                  const std::string& version);
 
 }  // namespace reapsim
 

@@ -157,6 +157,13 @@ void SelfAlive(HostScene& s) {
       SYS_pidfd_open, static_cast<uint64_t>(s.victim().tgid()), 0);
   CallAs(s, s.victim(), static_cast<int>(fd));
 }
+// For rows in which somebody has to be in the call for some time.
+void NeedCall(HostScene& s) {
+  if (s.m().Mrelease(-1) != -ENOSYS) return;
+  s.m().Fail(absl::UnimplementedError(
+      "the host has no process_mrelease(2) to stay in"));
+}
+
 // The victim calls for itself again and again until it is killed. Only if the
 // signal came between the call's beginning and its look at the victim is this
 // the state that is meant: then the result that it died with is 0.
@@ -165,6 +172,7 @@ void SelfKilled(HostScene& s) {
   const int64_t fd =
       self.Must(SYS_pidfd_open, static_cast<uint64_t>(self.tgid()), 0);
   s.m().Seize(self);
+  NeedCall(s);
   s.NoteBefore();
   constexpr uint64_t kForever = uint64_t{1} << 62;
   s.Beside(self, [&] {
@@ -337,7 +345,9 @@ void SharersKilled(HostScene& s) {
   s.KillAndHold({&sharer});
   s.Call(s.fd());
 }
+// Before v5.16 the dump kills the sharer, too.
 void SharerDumps(HostScene& s) {
+  NeedCall(s);
   HostTask& sharer = s.victim().CloneVm();
   StuckFile file(s.m());
   DumpCore(s, sharer, file);
@@ -492,6 +502,7 @@ struct LockedMemory {
 
 // The task is in the call, and waits.
 void BeginCall(HostScene& s, HostTask& task, int fd) {
+  NeedCall(s);
   task.Begin(SYS_process_mrelease, static_cast<uint64_t>(fd), 0);
   s.m().WaitInCall(task, SYS_process_mrelease, "D");
 }

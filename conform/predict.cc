@@ -32,6 +32,10 @@ class Runs {
 
   void Add(uint64_t start, uint64_t pages, uint8_t flags) {
     flags &= kept_;
+    // Up to v7.0 the huge zero page looks like a file's.
+    if ((flags & kPageZero) != 0) {
+      flags &= static_cast<uint8_t>(~kPageFileOrShmem);
+    }
     const bool is_file = (flags & kPageFileOrShmem) != 0;
     if (is_file && (flags & kPageZero) == 0) {
       flags &= static_cast<uint8_t>(~kPageHuge);

@@ -13,6 +13,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -33,6 +34,7 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kHuge = uint64_t{2} << 20;
+constexpr uint64_t kPagesPerHuge = kHuge / kPage;
 constexpr uint64_t kReadWrite = PROT_READ | PROT_WRITE;
 constexpr uint64_t kNoFd = static_cast<uint64_t>(-1);
 
@@ -200,6 +202,19 @@ class Maker {
           absl::StrCat(what, " fails with error ", -result)));
     }
     return 0;
+  }
+
+  // Two huge pages of the pool.
+  uint64_t Hugetlb(uint64_t flags) {
+    return MayLack(
+        ENOMEM, "hugetlb pages in its pool",
+        Try(SYS_mmap, 0, 2 * kHuge, kReadWrite, flags | MAP_HUGETLB, kNoFd, 0));
+  }
+  void NeedsSwap() {
+    struct sysinfo info = {};
+    (void)sysinfo(&info);
+    if (info.totalswap > 0) return;
+    task_.machine().Fail(absl::UnimplementedError("the host has no swap"));
   }
 
   HostTask& task() { return task_; }
@@ -427,6 +442,43 @@ void HugetlbWithoutPool(HostTask& task) {
       m.Try(SYS_mmap, 0, 2 * kHuge, kReadWrite,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, kNoFd,
             0));
+}
+void HugetlbPrivate(HostTask& task) {
+  Maker m(task);
+  const uint64_t at = m.Hugetlb(MAP_PRIVATE | MAP_ANONYMOUS);
+  m.Write(at, kPagesPerHuge);
+}
+void HugetlbShared(HostTask& task) {
+  Maker m(task);
+  const uint64_t at = m.Hugetlb(MAP_SHARED | MAP_ANONYMOUS);
+  m.Write(at, kPagesPerHuge);
+}
+
+// ---- Swap ------------------------------------------------------------------
+
+void Swapped(HostTask& task) {
+  Maker m(task);
+  m.NeedsSwap();
+  const uint64_t at = m.Anonymous(64);
+  m.Write(at, 64);
+  m.Advise(at + 8 * kPage, 40, MADV_PAGEOUT);
+  m.Read(at + 20 * kPage, 8, 3);  // back again
+}
+void SwappedFileCow(HostTask& task) {
+  Maker m(task);
+  m.NeedsSwap();
+  const uint64_t fd = m.OpenProgram();
+  const uint64_t at = m.Map(32, kReadWrite, MAP_PRIVATE, fd);
+  m.Read(at, 32);
+  m.Write(at, 32, 2);
+  m.Advise(at, 32, MADV_PAGEOUT);
+}
+void SwappedShared(HostTask& task) {
+  Maker m(task);
+  m.NeedsSwap();
+  const uint64_t at = m.Map(32, kReadWrite, MAP_SHARED | MAP_ANONYMOUS);
+  m.Write(at, 32, 2);
+  m.Advise(at, 32, MADV_PAGEOUT);
 }
 
 // ---- Files -----------------------------------------------------------------
@@ -759,6 +811,12 @@ const std::vector<VictimKind>& VictimKinds() {
       {"thp_moved", "a huge page moved by mremap(2)", ThpMoved},
       {"thp_collapsed", "a huge page made by MADV_COLLAPSE", ThpCollapsed},
       {"hugetlb", "MAP_HUGETLB without a pool", HugetlbWithoutPool},
+      {"hugetlb_private", "MAP_HUGETLB, private", HugetlbPrivate},
+      {"hugetlb_shared", "MAP_HUGETLB, shared", HugetlbShared},
+      {"swapped", "anonymous pages, swapped out", Swapped},
+      {"swapped_file_cow", "a file's written pages, swapped out",
+       SwappedFileCow},
+      {"swapped_shared", "shared anonymous pages, swapped out", SwappedShared},
       {"file_private", "a file, private, clean", FilePrivate},
       {"file_cow", "a file, private, written to", FileCow},
       {"file_shared", "a file, shared, writable descriptor",

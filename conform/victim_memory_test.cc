@@ -69,6 +69,13 @@ std::vector<Shows> Cases() {
       {"thp_moved", "", {"hg"}, {}, kOwnPage | kPageHuge},
       {"thp_collapsed", "", {"hg"}, {}, kOwnPage | kPageHuge},
       {"hugetlb", "anon_hugepage", {"ht"}, {}},
+      {"hugetlb_private", "anon_hugepage", {"ht"}, {"sh"}, kPagePresent},
+      {"hugetlb_shared", "anon_hugepage", {"ht", "sh"}, {}, kPagePresent},
+      {"swapped", "", {"wr"}, {}, kPageSwapped, kPageFileOrShmem},
+      {"swapped", "", {"wr"}, {}, kOwnPage},
+      {"swapped_file_cow", "/", {"wr"}, {"sh"}, kPageSwapped},
+      // Only the file knows where its pages are.
+      {"swapped_shared", "/dev/zero (deleted)", {"sh"}, {}},
       {"file_private", "/", {"rd"}, {"wr", "sh", "ex"}, kFilePage},
       {"file_private", "/", {"ex"}, {"wr", "sh"}, kFilePage},
       {"file_cow", "/", {"wr"}, {"sh"}, kFilePage},
