@@ -9,6 +9,7 @@ import unittest
 from tests import kernel_map
 from tests import limitations
 from tests.bugs import known_bugs
+from tests.oracle import summary
 
 ROOT = os.path.dirname(os.path.realpath("WORKSPACE"))
 
@@ -102,6 +103,26 @@ class KernelMapTest(unittest.TestCase):
         page += "## Not there\n\n| `exit_mm` | a | b | c |\n"
         tree = self.example(self.SOURCE, page)
         self.assertEqual(len(kernel_map.problems(tree)), 1)
+
+
+class RecordedKernelsTest(unittest.TestCase):
+
+    def test_page_is_in_step_with_the_recordings(self):
+        self.assertEqual(summary.render(summary.read(ROOT)),
+                         read(summary.PAGE))
+
+    def test_tells_where_neighbours_differ_and_what_is_lacking(self):
+        page = summary.render([
+            summary.parse("6.9-1", "kernel\t6.9\nrow\ta\tEBADF\t-\n"
+                                   "lacks\tb\twhy\n"),
+            summary.parse("6.10-1", "kernel\t6.10\nrow\ta\tEBADF\t-\n"),
+            summary.parse("7.0-1", "kernel\t7.0\nrow\ta\t0\t-\n"
+                                   "row\tc\t0\t-\n")])
+        self.assertIn("4 rows of 3 kernels, 3 distinct pairs", page)
+        self.assertIn("| 6.9-1 | 6.9 | 1 | 1 | 0 | 1 |", page)
+        self.assertIn("| a | 6.9-1 to 6.10-1 EBADF, 7.0-1 0 |", page)
+        self.assertNotIn("| c |", page)
+        self.assertIn("| b | 6.9-1 | why |", page)
 
 
 class LimitationsTest(unittest.TestCase):
