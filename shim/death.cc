@@ -315,16 +315,14 @@ void ModelledDeath::Look() {
   NoteVerdict();
 }
 
-void ModelledDeath::Pass() {
-  switch (model_.schedule.kind) {
-    case Kind::kSteps:
-    case Kind::kSeed:
-      Look();
-      return;
-    case Kind::kStuck:
-      return;
-    default:
-      RunToEnd();
+void ModelledDeath::Pass(bool forever) {
+  if (stuck()) return;
+  const bool in_steps = model_.schedule.kind == Kind::kSteps ||
+                        model_.schedule.kind == Kind::kSeed;
+  if (in_steps && !forever) {
+    Look();
+  } else {
+    RunToEnd();
   }
 }
 
@@ -443,7 +441,7 @@ std::optional<MemoryReport> ModelledDeath::Memory(pid_t pid) const {
 
 char ModelledDeath::StateLetter(pid_t pid) const {
   if (HasEnded(pid)) return 'Z';
-  return model_.schedule.kind == Kind::kStuck ? 'D' : 'R';
+  return stuck() ? 'D' : 'R';
 }
 
 }  // namespace reapsim

@@ -92,9 +92,10 @@ class ModelledDeath {
   void Kill(pid_t pid);
   bool IsKilled(pid_t pid) const;
   MreleaseAnswer Mrelease(pid_t pid, unsigned int flags);
-  // The program has made a call about a victim; or time has passed.
+  // The program has made a call about a victim; or time passes, until something
+  // happens if `forever`.
   void Look();
-  void Pass();
+  void Pass(bool forever = false);
   // Somebody waits for it: it runs to its end.
   void RunToEnd();
   // It has run its last step in the model.
@@ -106,6 +107,9 @@ class ModelledDeath {
   std::optional<MemoryReport> Memory(pid_t pid) const;
   // 'R', 'D', or 'Z', as /proc/PID/stat has it.
   char StateLetter(pid_t pid) const;
+  bool stuck() const {
+    return model_.schedule.kind == ShimSchedule::Kind::kStuck;
+  }
   // Why the modelled kernel broke, or "".
   const std::string& broken() const { return broken_; }
 

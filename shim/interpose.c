@@ -387,10 +387,22 @@ PUBLIC pid_t wait(int* status) { return do_wait4(-1, status, 0, NULL); }
 
 // A tick. True if a signal has come while the question was asked, so that the
 // real call, which that signal would have ended, must not sleep any more.
-static int passes(int at_once) {
+enum sleep_kind { kForever, kAWhile, kNot };
+
+static int passes(enum sleep_kind kind) {
   const struct outcome outcome =
-      ask_about(at_once ? kShimLook : kShimPass, 0, 0, 0, NULL);
-  return !at_once && outcome.interrupted;
+      ask_about(kind == kNot ? kShimLook : kShimPass, 0, 0,
+                kind == kForever ? REAPSIM_SHIM_FOREVER : 0, NULL);
+  return kind != kNot && outcome.interrupted;
+}
+
+static enum sleep_kind kind_of(const struct timespec* time) {
+  if (time == NULL) return kForever;
+  return time->tv_sec == 0 && time->tv_nsec == 0 ? kNot : kAWhile;
+}
+
+static enum sleep_kind kind_of_ms(int timeout) {
+  return timeout < 0 ? kForever : timeout == 0 ? kNot : kAWhile;
 }
 
 static int interrupted(void) {
@@ -400,17 +412,17 @@ static int interrupted(void) {
 
 PUBLIC unsigned int sleep(unsigned int seconds) {
   REAL(sleep);
-  return passes(0) ? seconds : real(seconds);
+  return passes(kAWhile) ? seconds : real(seconds);
 }
 
 PUBLIC int usleep(useconds_t microseconds) {
   REAL(usleep);
-  return passes(0) ? interrupted() : real(microseconds);
+  return passes(kAWhile) ? interrupted() : real(microseconds);
 }
 
 PUBLIC int nanosleep(const struct timespec* time, struct timespec* left) {
   REAL(nanosleep);
-  if (!passes(0)) return real(time, left);
+  if (!passes(kAWhile)) return real(time, left);
   if (left != NULL) *left = *time;
   return interrupted();
 }
@@ -418,40 +430,36 @@ PUBLIC int nanosleep(const struct timespec* time, struct timespec* left) {
 PUBLIC int clock_nanosleep(clockid_t clock, int flags,
                            const struct timespec* time, struct timespec* left) {
   REAL(clock_nanosleep);
-  if (!passes(0)) return real(clock, flags, time, left);
+  if (!passes(kAWhile)) return real(clock, flags, time, left);
   if (left != NULL && (flags & TIMER_ABSTIME) == 0) *left = *time;
   return EINTR;
 }
 
 PUBLIC int pause(void) {
   REAL(pause);
-  return passes(0) ? interrupted() : real();
+  return passes(kForever) ? interrupted() : real();
 }
 
 PUBLIC int sigsuspend(const sigset_t* mask) {
   REAL(sigsuspend);
-  return passes(0) ? interrupted() : real(mask);
+  return passes(kForever) ? interrupted() : real(mask);
 }
 
 PUBLIC int sigwait(const sigset_t* set, int* sig) {
   REAL(sigwait);
-  (void)passes(0);
+  (void)passes(kForever);
   return real(set, sig);
 }
 
 PUBLIC int sigwaitinfo(const sigset_t* set, siginfo_t* info) {
   REAL(sigwaitinfo);
-  return passes(0) ? interrupted() : real(set, info);
-}
-
-static int is_zero(const struct timespec* time) {
-  return time != NULL && time->tv_sec == 0 && time->tv_nsec == 0;
+  return passes(kForever) ? interrupted() : real(set, info);
 }
 
 PUBLIC int sigtimedwait(const sigset_t* set, siginfo_t* info,
                         const struct timespec* time) {
   REAL(sigtimedwait);
-  return passes(is_zero(time)) ? interrupted() : real(set, info, time);
+  return passes(kind_of(time)) ? interrupted() : real(set, info, time);
 }
 
 // What is ready counts before a signal.
@@ -464,7 +472,7 @@ PUBLIC int sigtimedwait(const sigset_t* set, siginfo_t* info,
 
 PUBLIC int poll(struct pollfd* fds, nfds_t count, int timeout) {
   REAL(poll);
-  if (passes(timeout == 0)) READY_OR_INTERRUPTED(real(fds, count, 0));
+  if (passes(kind_of_ms(timeout))) READY_OR_INTERRUPTED(real(fds, count, 0));
   return real(fds, count, timeout);
 }
 
@@ -473,7 +481,7 @@ static const struct timespec kNoTime = {0, 0};
 PUBLIC int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* time,
                  const sigset_t* mask) {
   REAL(ppoll);
-  if (passes(is_zero(time))) {
+  if (passes(kind_of(time))) {
     READY_OR_INTERRUPTED(real(fds, count, &kNoTime, mask));
   }
   return real(fds, count, time, mask);
@@ -496,7 +504,9 @@ PUBLIC int select(int count, fd_set* reads, fd_set* writes, fd_set* excepts,
                   struct timeval* time) {
   REAL(select);
   struct timeval no_time = {0, 0};
-  if (passes(time != NULL && time->tv_sec == 0 && time->tv_usec == 0)) {
+  if (passes(time == NULL                              ? kForever
+             : time->tv_sec == 0 && time->tv_usec == 0 ? kNot
+                                                       : kAWhile)) {
     READY_OR_INTERRUPTED(real(count, reads, writes, excepts, &no_time));
   }
   return real(count, reads, writes, excepts, time);
@@ -505,7 +515,7 @@ PUBLIC int select(int count, fd_set* reads, fd_set* writes, fd_set* excepts,
 PUBLIC int pselect(int count, fd_set* reads, fd_set* writes, fd_set* excepts,
                    const struct timespec* time, const sigset_t* mask) {
   REAL(pselect);
-  if (passes(is_zero(time))) {
+  if (passes(kind_of(time))) {
     READY_OR_INTERRUPTED(real(count, reads, writes, excepts, &kNoTime, mask));
   }
   return real(count, reads, writes, excepts, time, mask);
@@ -514,14 +524,15 @@ PUBLIC int pselect(int count, fd_set* reads, fd_set* writes, fd_set* excepts,
 PUBLIC int epoll_wait(int fd, struct epoll_event* events, int count,
                       int timeout) {
   REAL(epoll_wait);
-  if (passes(timeout == 0)) READY_OR_INTERRUPTED(real(fd, events, count, 0));
+  if (passes(kind_of_ms(timeout)))
+    READY_OR_INTERRUPTED(real(fd, events, count, 0));
   return real(fd, events, count, timeout);
 }
 
 PUBLIC int epoll_pwait(int fd, struct epoll_event* events, int count,
                        int timeout, const sigset_t* mask) {
   REAL(epoll_pwait);
-  if (passes(timeout == 0)) {
+  if (passes(kind_of_ms(timeout))) {
     READY_OR_INTERRUPTED(real(fd, events, count, 0, mask));
   }
   return real(fd, events, count, timeout, mask);
@@ -530,7 +541,7 @@ PUBLIC int epoll_pwait(int fd, struct epoll_event* events, int count,
 PUBLIC int epoll_pwait2(int fd, struct epoll_event* events, int count,
                         const struct timespec* time, const sigset_t* mask) {
   REAL(epoll_pwait2);
-  if (passes(is_zero(time))) {
+  if (passes(kind_of(time))) {
     READY_OR_INTERRUPTED(real(fd, events, count, &kNoTime, mask));
   }
   return real(fd, events, count, time, mask);
@@ -665,23 +676,25 @@ static long call_by_number(long n, long a, long b, long c, long d, long e,
       return epoll_wait((int)a, (struct epoll_event*)b, (int)c, (int)d);
     // Not quite what libc has under these names.
     case SYS_clock_nanosleep:
+      if (passes(kAWhile)) return interrupted();
+      break;
     case SYS_rt_sigsuspend:
-      if (passes(0)) return interrupted();
+      if (passes(kForever)) return interrupted();
       break;
     case SYS_rt_sigtimedwait:
-      if (passes(is_zero((const struct timespec*)c))) return interrupted();
+      if (passes(kind_of((const struct timespec*)c))) return interrupted();
       break;
     case SYS_ppoll:
-      (void)passes(is_zero((const struct timespec*)c));
+      (void)passes(kind_of((const struct timespec*)c));
       break;
     case SYS_pselect6:
-      (void)passes(is_zero((const struct timespec*)e));
+      (void)passes(kind_of((const struct timespec*)e));
       break;
     case SYS_epoll_pwait:
-      (void)passes((int)d == 0);
+      (void)passes(kind_of_ms((int)d));
       break;
     case SYS_epoll_pwait2:
-      (void)passes(is_zero((const struct timespec*)d));
+      (void)passes(kind_of((const struct timespec*)d));
       break;
     default:
       break;

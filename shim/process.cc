@@ -105,18 +105,20 @@ std::string TaskDirectory(pid_t pid) {
   return absl::StrCat("/proc/", pid, "/task");
 }
 
-// The letter of a thread that still runs, or 0 if all stand or have ended.
-char RunningThread(pid_t pid) {
+// The state of a thread that is in none of these states, or 0.
+char ThreadNotIn(absl::string_view states, pid_t pid) {
   for (const pid_t tid : NumbersIn(TaskDirectory(pid))) {
     const std::optional<RealStat> stat =
         ReadStatFile(absl::StrCat(TaskDirectory(pid), "/", tid, "/stat"));
-    if (stat &&
-        absl::string_view("TZX").find(stat->state) == absl::string_view::npos) {
+    if (stat && states.find(stat->state) == absl::string_view::npos) {
       return stat->state;
     }
   }
   return 0;
 }
+
+// A thread that still runs.
+char RunningThread(pid_t pid) { return ThreadNotIn("TZX", pid); }
 
 }  // namespace
 
@@ -144,6 +146,8 @@ bool IsBelow(pid_t pid, pid_t ancestor) {
 int ThreadCount(pid_t pid) {
   return std::max(1, static_cast<int>(NumbersIn(TaskDirectory(pid)).size()));
 }
+
+bool IsAsleep(pid_t pid) { return ThreadNotIn("STtZX", pid) == 0; }
 
 bool HaveSameMemory(pid_t a, pid_t b) {
   return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0;

@@ -50,6 +50,8 @@ std::vector<pid_t> AllProcesses();
 // subreaper is the parent of its orphans, so none gets away.
 bool IsBelow(pid_t pid, pid_t ancestor);
 int ThreadCount(pid_t pid);
+// Whether no thread of it runs or waits for a device.
+bool IsAsleep(pid_t pid);
 // Whether both have one address space; false where the kernel does not tell.
 bool HaveSameMemory(pid_t a, pid_t b);
 // False if it is in another pid namespace than this process.

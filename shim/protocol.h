@@ -24,7 +24,7 @@ enum reapsim_shim_op {
   kShimMrelease,    // a: pidfd; flags
   kShimWait,        // a: P_PID …; b: id or pidfd; flags: of waitid(2)
   kShimIsVictim,    // a: pid; ret is 1 if it is a modelled victim
-  kShimPass,        // time passes: a sleep, a poll with a timeout
+  kShimPass,        // time passes: a sleep, a poll; flags: below
   kShimLook,        // no time passes: a poll without one
   kShimOpen,        // path: of a file in /proc
 };
@@ -36,6 +36,9 @@ struct reapsim_shim_request {
   uint32_t flags;
   char path[128];
 };
+
+// The sleep has no end of its own.
+#define REAPSIM_SHIM_FOREVER 1u
 
 enum reapsim_shim_action {
   kShimDoIt = 1,  // make the real call

@@ -45,6 +45,9 @@ constexpr int kExitRefused = 2;
 // A process has room for twelve machines (base/arena.h); one is for calls that
 // are not about victims.
 constexpr size_t kMaxDeaths = 11;
+// How often, and how many times, everybody must be found asleep.
+constexpr int kQuietMs = 100;
+constexpr int kQuietChecks = 10;
 
 absl::Status SystemError(absl::string_view what) {
   return absl::FailedPreconditionError(
@@ -141,6 +144,8 @@ struct Victim {
   // The killer waits for somebody else, and can do nothing himself until then:
   // everybody's sleeps are ticks.
   bool killer_waits = false;
+  // He is in a sleep, and will call again.
+  bool killer_sleeps = false;
   // The real process has been killed. Kept until it has been waited for: until
   // then somebody may hear of its stop.
   bool ended = false;
@@ -191,7 +196,8 @@ class Server {
   Answer Mrelease(pid_t peer, int fd, unsigned int flags);
   void Wait(pid_t peer, int type, int id, int options);
   Answer Open(absl::string_view path);
-  void Tick(pid_t peer, bool passes);
+  void Tick(pid_t peer, bool passes, bool forever = false);
+  void EndIfNobodyMoves();
   void Settle();
   void ReapOrphans();
   void EndEverything();
@@ -211,6 +217,7 @@ class Server {
   std::vector<std::unique_ptr<ModelledDeath>> deaths_;
   std::vector<Victim> victims_;
   bool shim_was_loaded_ = false;
+  int quiet_ = 0;            // checks in a row at which everybody slept
   std::optional<int> over_;  // the run ends now, with this
 };
 
@@ -252,8 +259,15 @@ ShimEnd Server::Serve() {
     for (const Victim& victim : victims_) {
       if (!victim.ended) fds.push_back({victim.killer_pidfd.get(), POLLIN, 0});
     }
-    if (poll(fds.data(), fds.size(), -1) < 0) continue;
+    const bool dying = fds.size() > 2 + connections_.size();
+    const int ready = poll(fds.data(), fds.size(), dying ? kQuietMs : -1);
+    if (ready < 0) continue;
     ReapOrphans();
+    if (ready == 0) {
+      EndIfNobodyMoves();
+      continue;
+    }
+    quiet_ = 0;
     if (fds[1].revents != 0) break;
     std::vector<Connection> asking;
     for (size_t i = connections_.size(); i-- > 0;) {
@@ -305,7 +319,9 @@ void Server::Handle(Connection connection) {
 Server::Answer Server::AnswerTo(pid_t peer,
                                 const reapsim_shim_request& request) {
   for (Victim& victim : victims_) {
-    if (victim.killer == peer) victim.killer_waits = false;
+    if (victim.killer == peer) {
+      victim.killer_waits = victim.killer_sleeps = false;
+    }
   }
   switch (request.op) {
     case kShimHello:
@@ -336,7 +352,8 @@ Server::Answer Server::AnswerTo(pid_t peer,
     }
     case kShimPass:
     case kShimLook:
-      Tick(peer, request.op == kShimPass);
+      Tick(peer, request.op == kShimPass,
+           (request.flags & REAPSIM_SHIM_FOREVER) != 0);
       return {};
     case kShimOpen:
       return Open(request.path);
@@ -363,6 +380,8 @@ Server::Answer Server::KillOne(pid_t peer, pid_t pid) {
   const std::optional<RealStat> stat = ReadRealStat(process);
   // The real kernel knows what to say of those who are gone.
   if (process == 0 || !stat) return {};
+  // Nobody can do anything between his call and his death.
+  if (process == peer) return {};
   if (Victim* victim = Dying(process)) {
     victim->death->Look();
     return Errno(0);
@@ -407,11 +426,9 @@ Server::Answer Server::KillGroup(pid_t peer, pid_t pid, int sig) {
                           " that the program has not started"));
   }
   if (targets.empty()) return strangers ? Errno(EPERM) : Answer{};
-  // The caller stands still from then on.
-  std::stable_partition(targets.begin(), targets.end(),
-                        [peer](pid_t process) { return process != peer; });
   Answer all = Errno(0);
   for (const pid_t process : targets) {
+    if (process == peer) continue;
     const Answer one = KillOne(peer, process);
     if (one.reply.action == kShimRefuse) {
       all.reply.action = kShimRefuse;
@@ -421,6 +438,9 @@ Server::Answer Server::KillGroup(pid_t peer, pid_t pid, int sig) {
       if (all.reply.stopped_count == REAPSIM_SHIM_MAX_STOPPED) break;
       all.reply.stopped[all.reply.stopped_count++] = one.reply.stopped[i];
     }
+  }
+  if (std::find(targets.begin(), targets.end(), peer) != targets.end()) {
+    (void)kill(peer, SIGKILL);
   }
   return all;
 }
@@ -452,8 +472,7 @@ absl::StatusOr<ModelledDeath*> Server::DeathOf(pid_t pid) {
 
 Server::Answer Server::BeginDeath(pid_t peer, pid_t pid, const RealStat& stat) {
   Victim victim{.pid = pid, .pidfd = OpenPidfd(pid), .parent = stat.parent};
-  // Who kills himself does nothing any more; his parent sees him die.
-  victim.killer = peer == pid ? stat.parent : peer;
+  victim.killer = peer;
   victim.killer_pidfd = OpenPidfd(victim.killer);
   if (!victim.pidfd.ok() || !victim.killer_pidfd.ok()) return {};
   const absl::Status stopped = StopProcess(pid, victim.pidfd.get());
@@ -468,7 +487,6 @@ Server::Answer Server::BeginDeath(pid_t peer, pid_t pid, const RealStat& stat) {
   victim.death = *death;
   Trace(absl::StrCat("process ", pid, " killed by process ", peer));
   victim.death->Kill(pid);
-  if (victim.killer == getpid()) victim.death->RunToEnd();
   Answer answer = Errno(0);
   if (stat.parent == peer) {
     answer.reply.stopped[answer.reply.stopped_count++] = pid;
@@ -555,17 +573,41 @@ void Server::Wait(pid_t peer, int type, int id, int options) {
   }
 }
 
-void Server::Tick(pid_t peer, bool passes) {
-  for (const Victim& victim : victims_) {
+void Server::Tick(pid_t peer, bool passes, bool forever) {
+  for (Victim& victim : victims_) {
     if (victim.ended || (victim.killer != peer && !victim.killer_waits)) {
       continue;
     }
     if (passes) {
-      victim.death->Pass();
+      victim.killer_sleeps = true;
+      victim.death->Pass(forever);
     } else {
       victim.death->Look();
     }
   }
+}
+
+// A program whose every process sleeps in something that is not intercepted
+// waits for the victim without saying so: in a read from a pipe that it holds,
+// in a thread that has waited since before. What would hang for ever goes on.
+void Server::EndIfNobodyMoves() {
+  const auto waits = [](const Victim& victim) {
+    return !victim.ended && !victim.killer_sleeps && !victim.death->stuck();
+  };
+  if (std::none_of(victims_.begin(), victims_.end(), waits)) return;
+  for (const pid_t pid : AllProcesses()) {
+    if (IsBelow(pid, getpid()) && Dying(pid) == nullptr && !IsAsleep(pid)) {
+      quiet_ = 0;
+      return;
+    }
+  }
+  if (++quiet_ < kQuietChecks) return;
+  for (const Victim& victim : victims_) {
+    if (!waits(victim)) continue;
+    Trace("nobody moves");
+    victim.death->RunToEnd();
+  }
+  Settle();
 }
 
 Server::Answer Server::Open(absl::string_view path) {
