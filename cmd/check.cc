@@ -18,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "base/kernel_version.h"
 #include "cmd/scenario_input.h"
 #include "explore/estimate.h"
 #include "explore/explore.h"
@@ -26,6 +27,7 @@
 #include "litmus/result_text.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "states/evidence.h"
 
 namespace reapsim {
 namespace {
@@ -135,12 +137,22 @@ class Ticker {
   Estimate estimate_;
 };
 
+AnswerEvidence EvidenceOf(const Variant& variant) {
+  if (!variant.switches.empty()) {
+    return {Evidence::kReasoning,
+            absl::StrCat("no released kernel has ",
+                         absl::StrJoin(variant.switches, ", "))};
+  }
+  return EvidenceOfSchedules();
+}
+
 Json JsonOf(const Scenario& scenario, const Judgement& made) {
   Json object;
   object["file"] = scenario.file.file_name;
   object["name"] = scenario.file.name;
   object["kernel"] = made.tried.variant.version;
   object["switches"] = made.tried.variant.switches;
+  object["evidence"] = EvidenceOf(made.tried.variant).Text();
   object["states"] = Json::array();
   for (const EndState& end : made.ends) {
     object["states"].push_back({{"state", EndStateText(end.text)},
@@ -241,7 +253,9 @@ std::string TextOf(const AllTried& all, const Arguments& flags) {
   const bool with_schedules = flags.Has("schedule");
   std::string text;
   for (const auto& [scenario, made] : all.tried) {
-    absl::StrAppend(&text, ResultBlock(*scenario, made));
+    absl::StrAppend(
+        &text, ResultBlock(*scenario, made),
+        Wrapped("Evidence ", EvidenceOf(made.tried.variant).Text()));
     if (with_schedules || made.standing == Standing::kBroken) {
       absl::StrAppend(&text, WitnessText(*scenario, made, flags.Has("full")));
     }

@@ -21,6 +21,7 @@
 #include "report/reap_report.h"
 #include "report/text.h"
 #include "sched/signal_types.h"
+#include "states/evidence.h"
 #include "states/states.h"
 
 namespace reapsim {
@@ -214,6 +215,7 @@ absl::StatusOr<ReapReport> PlayIt(const Source& source,
   report.kernel_note = std::string(absl::StripPrefix(version.note, "kernel "));
   report.state = situation.state->id;
   report.situation = situation.state->title;
+  report.evidence = EvidenceOfRow(situation.state->id, version).Text();
   report.notes = source.notes;
   report.notes.insert(report.notes.end(), situation.notes.begin(),
                       situation.notes.end());

@@ -9,6 +9,7 @@
 #include "base/kernel_version.h"
 #include "cmd/arguments.h"
 #include "report/states_report.h"
+#include "states/evidence.h"
 #include "states/states.h"
 
 namespace reapsim {
@@ -18,10 +19,16 @@ constexpr FlagSpec kFlags[] = {{"kernel", "VERSION"}, {"json", ""}};
 
 // Plays the row: what is printed has happened, it is not read off a table.
 absl::StatusOr<StateLine> PlayLine(const State& state,
-                                   const std::string& version) {
-  const absl::StatusOr<Outcome> outcome = Play(state, {.version = version});
+                                   const ResolvedVersion& version) {
+  const absl::StatusOr<Outcome> outcome =
+      Play(state, {.version = version.requested});
   if (!outcome.ok()) return outcome.status();
-  StateLine line{.state = state.id, .row = state.row, .title = state.title};
+  const AnswerEvidence evidence = EvidenceOfRow(state.id, version);
+  StateLine line{.state = state.id,
+                 .row = state.row,
+                 .title = state.title,
+                 .evidence = std::string(ToString(evidence.kind)),
+                 .rests_on = evidence.rests_on};
   if (!outcome->called) {
     line.effect = "unreachable";
     return line;
@@ -46,7 +53,7 @@ absl::StatusOr<std::string> PlayAll(const Arguments& args) {
       .kernel_note = std::string(absl::StripPrefix(version->note, "kernel ")),
       .lines = {}};
   for (const State& state : States()) {
-    absl::StatusOr<StateLine> line = PlayLine(state, version->requested);
+    absl::StatusOr<StateLine> line = PlayLine(state, *version);
     if (!line.ok()) return line.status();
     report.lines.push_back(*std::move(line));
   }

@@ -46,6 +46,7 @@ std::string HeadText(const ReapReport& report) {
   absl::StrAppend(&out, Wrapped("kernel     ", report.kernel_note));
   absl::StrAppend(&out, Wrapped("situation  ", absl::StrCat(report.state, ": ",
                                                             report.situation)));
+  absl::StrAppend(&out, Wrapped("evidence   ", report.evidence));
   for (const std::string& note : report.notes) {
     absl::StrAppend(&out, Wrapped("           ", note));
   }
@@ -181,6 +182,7 @@ std::string ReapText(const ReapReport& report, bool vmas) {
 std::string ReapJson(const ReapReport& report) {
   Json object;
   object["kernel"] = report.kernel;
+  object["evidence"] = report.evidence;
   object["return"] = OrNull(report.ret);
   object["errno"] =
       report.errno_name.empty() ? Json() : Json(report.errno_name);

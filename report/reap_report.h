@@ -56,6 +56,7 @@ struct ReapReport {
   std::string kernel_note;  // how it stands for the one that was asked for
   std::string state;        // the row of the table of states
   std::string situation;    // the same in words
+  std::string evidence;     // "recorded: Debian 6.12.117-1"
   std::vector<std::string> notes;  // what else the reader should know
 
   // None: the call does not return, as the kernel breaks in it or the caller

@@ -3,9 +3,14 @@
 
 #include "report/states_report.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "report/json.h"
 #include "report/text.h"
 
@@ -21,6 +26,31 @@ Json OrNull(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
 
+// What the rows rest on: most of them on the same.
+std::string EvidenceText(const StatesReport& report) {
+  using States = std::vector<std::string>;
+  absl::btree_map<std::string, States> by_evidence;
+  for (const StateLine& line : report.lines) {
+    by_evidence[absl::StrCat(line.evidence, " (", line.rests_on, ")")]
+        .push_back(line.state);
+  }
+  const auto most = std::max_element(by_evidence.begin(), by_evidence.end(),
+                                     [](const auto& a, const auto& b) {
+                                       return a.second.size() < b.second.size();
+                                     });
+  if (most == by_evidence.end()) return "";
+  const bool all = by_evidence.size() == 1;
+  std::string text = Wrapped(
+      "", absl::StrCat("Evidence: ", most->first, all ? "." : ", but for"));
+  for (auto it = by_evidence.begin(); it != by_evidence.end(); ++it) {
+    if (it == most) continue;
+    absl::StrAppend(
+        &text, Wrapped("", absl::StrCat(it->first, ": ",
+                                        absl::StrJoin(it->second, ", "), ".")));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string StatesText(const StatesReport& report) {
@@ -34,7 +64,7 @@ std::string StatesText(const StatesReport& report) {
       Wrapped("",
               absl::StrCat("What process_mrelease() answers and does, kernel ",
                            report.kernel_note, ".")),
-      "\n", table.ToString());
+      "\n", table.ToString(), "\n", EvidenceText(report));
 }
 
 std::string StatesJson(const StatesReport& report) {
@@ -48,6 +78,8 @@ std::string StatesJson(const StatesReport& report) {
     object["errno"] = OrNull(line.errno_name);
     object["effect"] = line.effect;
     object["decided_by"] = OrNull(line.decided_by);
+    object["evidence"] = line.evidence;
+    object["rests_on"] = line.rests_on;
     array.push_back(std::move(object));
   }
   return Dump(array);

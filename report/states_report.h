@@ -23,6 +23,8 @@ struct StateLine {
   std::string errno_name;  // empty: no error
   std::string effect;
   std::string decided_by;  // empty: nothing did
+  std::string evidence;    // "recorded"
+  std::string rests_on;    // on what exactly
 };
 
 struct StatesReport {
@@ -32,7 +34,7 @@ struct StatesReport {
 
 std::string StatesText(const StatesReport& report);
 // A JSON array of objects: state, row, title, return, errno, effect,
-// decided_by.
+// decided_by, evidence, rests_on.
 std::string StatesJson(const StatesReport& report);
 
 }  // namespace reapsim
