@@ -239,9 +239,10 @@ constexpr DifferenceField kFields[] = {
         "//tests:differences_test DifferencesTest.CanBeSeen/PteMapMayFail"),
     TabledField<&D::retracts_tables_under_read_lock>(
         "retracts_tables_under_read_lock", "there is no khugepaged here"),
-    TabledField<&D::madvise_reclaims_empty_tables>(
+    Field<&D::madvise_reclaims_empty_tables>(
         "madvise_reclaims_empty_tables",
-        "page tables are freed by munmap() and exit only here"),
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/MadviseReclaimsEmptyTables"),
     Field<&D::rss_percpu>(
         "rss_percpu",
         "//tests:differences_test DifferencesTest.CanBeSeen/RssPercpu"),

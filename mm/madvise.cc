@@ -3,12 +3,14 @@
 //
 // Source: mm/madvise.c, mm/ksm.c:ksm_madvise(),
 // mm/khugepaged.c:hugepage_madvise(), v5.15 to v7.2.
-// Modelled: the flags that advice sets; MADV_DONTNEED; MADV_PAGEOUT of
-//   anonymous base pages and of shmem; MADV_FREE, whose pages MADV_PAGEOUT, the
-//   only reclaim there is, drops; MADV_POPULATE_*; guard markers; the VMA's
-//   own lock instead of mmap_lock, where that is enough.
-// Simplified: MADV_FREE and MADV_PAGEOUT leave huge pages alone. MADV_COLD and
-//   MADV_WILLNEED change nothing.
+// Modelled: the flags that advice sets; MADV_DONTNEED, which frees empty page
+//   tables, too, from v6.14 on; MADV_PAGEOUT of anonymous base pages and of
+//   shmem; MADV_FREE, whose pages MADV_PAGEOUT, the only reclaim there is,
+//   drops; MADV_POPULATE_*; guard markers; the VMA's own lock instead of
+//   mmap_lock, where that is enough.
+// Simplified: a table that MADV_DONTNEED has emptied is never taken away in the
+//   same lock section. MADV_FREE and MADV_PAGEOUT leave huge pages alone.
+//   MADV_COLD and MADV_WILLNEED change nothing.
 // Stubbed (-EINVAL): MADV_REMOVE, MADV_COLLAPSE, MADV_HWPOISON,
 //   MADV_SOFT_OFFLINE.
 
@@ -147,7 +149,9 @@ int madvise_free_single_vma(vm_area_struct* vma, const Advice& advice) {
 int madvise_dontneed_free(vm_area_struct* vma, const Advice& advice) {
   if (!MayDropPages(vma, advice.behavior)) return -EINVAL;
   if (advice.behavior == MADV_FREE) return madvise_free_single_vma(vma, advice);
-  zap_page_range_single(vma, advice.start, advice.end - advice.start);
+  const bool reclaim_pt = differences().madvise_reclaims_empty_tables;
+  zap_page_range_single(vma, advice.start, advice.end - advice.start,
+                        {.reclaim_pt = reclaim_pt});
   return 0;
 }
 

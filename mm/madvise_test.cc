@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "mm/filemap.h"
 #include "mm/memory.h"
+#include "mm/oom_kill.h"
 #include "mm/smaps.h"
 #include "mm/testing.h"
 
@@ -184,6 +185,82 @@ TEST(MadviseTest, AdviceOnPagesWaitsForTheLockUninterruptibly) {
   w.Kill(task);
   EXPECT_FALSE(w.Go(task));
   EXPECT_EQ(task->__state, TASK_UNINTERRUPTIBLE);
+}
+
+// ---- Empty page tables -----------------------------------------------------
+
+TEST(MadviseTest, DontneedFreesTheTablesThatItEmptiesFromV614On) {
+  struct Case {
+    const char* version;
+    uint64_t first, pages;
+    bool guard;  // on the first page
+    int64_t freed;
+  };
+  // Two tables are in use: kBase begins one.
+  for (const Case& c :
+       {Case{"v6.13", 0, 1024, false, 0}, Case{"v6.14", 0, 1024, false, 2},
+        Case{"v6.18", 0, 1024, false, 2},
+        // All that a table maps must be told of at once,
+        Case{"v6.18", 1, 1023, false, 1}, Case{"v6.18", 0, 1023, false, 1},
+        // and a marker that stays keeps its table.
+        Case{"v6.18", 0, 1024, true, 1}}) {
+    SCOPED_TRACE(testing::Message()
+                 << c.version << " " << c.first << " " << c.pages << c.guard);
+    MmWorld w(c.version);
+    task_struct* task = w.Spawn();
+    Map(w, task, 0, 1024);
+    Touch(w, task, 0, 1024);
+    if (c.guard) ASSERT_EQ(Madvise(w, task, 0, 1, kMadvGuardInstall), 0);
+    const int64_t before = task->mm->pgtables_bytes;
+    ASSERT_EQ(Madvise(w, task, c.first, c.pages, MADV_DONTNEED), 0);
+    EXPECT_EQ(before - task->mm->pgtables_bytes, c.freed * 4096);
+    w.EndGracePeriods();
+    Touch(w, task, 0, 1024);
+    EXPECT_EQ(w.Problems(), "");
+  }
+}
+
+// The table is empty, and not taken away yet, when another thread fills it.
+TEST(MadviseTest, DontneedKeepsATableThatIsUsedAgain) {
+  MmWorld w("v6.18");
+  task_struct* task = w.Spawn();
+  task_struct* other = w.SpawnSharing(task);
+  Map(w, task, 0, 512);
+  Touch(w, task, 0, 512);
+  const int64_t before = task->mm->pgtables_bytes;
+  w.Start(task, [] { (void)do_madvise(kBase, 512 * kPage, MADV_DONTNEED); });
+  while (CountPages(task->mm, kBase, kBase + 512 * kPage).anon != 0) {
+    ASSERT_TRUE(w.RunUntil(task, Point::kSpinUnlock));
+  }
+  ASSERT_TRUE(w.RunUntil(task, Point::kSpinLock));
+  Touch(w, other, 7, 1);
+  EXPECT_TRUE(w.Go(task));
+  EXPECT_EQ(task->mm->pgtables_bytes, before);
+  uint64_t word = 0;
+  EXPECT_EQ(Read(w, task, 7, &word), AccessResult::kOk);
+  EXPECT_EQ(word, 8u);
+}
+
+// A reaper stands before the lock of a table that goes meanwhile.
+TEST(MadviseTest, DontneedMayTakeATableFromUnderAReaper) {
+  MmWorld w("v6.18");
+  task_struct* task = w.Spawn();
+  task_struct* other = w.SpawnSharing(task);
+  Map(w, task, 0, 512);
+  Touch(w, task, 0, 512);
+  mm_struct* mm = task->mm;
+  const int64_t before = mm->pgtables_bytes;
+  w.Start(other, [mm]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    mmap_read_lock(mm);
+    (void)__oom_reap_task_mm(mm);
+    mmap_read_unlock(mm);
+  });
+  ASSERT_TRUE(w.RunUntil(other, Point::kRcuReadLock));
+  ASSERT_TRUE(w.RunUntil(other, Point::kSpinLock));
+  EXPECT_EQ(Madvise(w, task, 0, 512, MADV_DONTNEED), 0);
+  EXPECT_EQ(mm->pgtables_bytes, before - 4096);
+  EXPECT_TRUE(w.Go(other));
+  EXPECT_FALSE(w.engine().stopped()) << w.engine().TakeVerdict().ToString();
 }
 
 TEST(MadviseTest, TooManyVmasIsEagain) {

@@ -709,10 +709,36 @@ uint64_t zap_pte_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
   return address;
 }
 
+// mm/pt_reclaim.c:try_to_free_pte(): frees the PTE table under *pmd if it is
+// there and empty. `address` is the first that it maps.
+void try_to_free_pte(mmu_gather* tlb, pte_t* pmd,
+                     uint64_t address) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const Geometry geo = geometry();
+  spinlock_t* pml = table_lock_of(pmd);
+  spin_lock(pml);
+  const pte_t entry = *pmd;
+  if (!pte_present(entry) || pmd_trans_huge(entry)) {
+    spin_unlock(pml);
+    return;
+  }
+  ptdesc* table = pgtable_visit(tlb->mm, entry, 1);
+  spin_lock(&table->ptl);
+  const pte_t* entries = TableEntries(mm_state(), table);
+  // Somebody may have filled one since, and markers were left where they are.
+  const bool empty = NonePtes(entries, geo.ptrs()) == geo.ptrs();
+  if (empty) *pmd = 0;
+  spin_unlock(&table->ptl);
+  spin_unlock(pml);
+  if (!empty) return;
+  tlb_remove_table(tlb, table, address, geo.pmd_size());
+  mm_dec_nr_tables(tlb->mm);
+}
+
 uint64_t zap_pmd_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
                        uint64_t address, uint64_t end,
                        const zap_details& details) {
   const Geometry geo = geometry();
+  uint64_t first = address;  // under this PMD
   while (address != end) {
     const uint64_t next = geo.addr_end(address, end, 2);
     SchedulePoint(Point::kPteEntry, Access::kRead, NumberOf(pmd));
@@ -728,8 +754,16 @@ uint64_t zap_pmd_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
       address = next;
     } else {
       address = zap_pte_range(tlb, vma, pmd, address, next, details);
+      // mm/pt_reclaim.c:reclaim_pt_is_enabled()
+      if (address == next && details.reclaim_pt &&
+          next - first == geo.pmd_size()) [[unlikely]] {
+        try_to_free_pte(tlb, pmd, first);
+      }
     }
-    if (address == next) pmd++;
+    if (address == next) {
+      pmd++;
+      first = next;
+    }
     cond_resched();
   }
   return address;
@@ -800,7 +834,8 @@ void unmap_vmas(mmu_gather* tlb, mm_struct* mm, uint64_t start, uint64_t end) {
   mmu_notifier_invalidate_range_end(&range);
 }
 
-void zap_page_range_single(vm_area_struct* vma, uint64_t start, uint64_t size) {
+void zap_page_range_single(vm_area_struct* vma, uint64_t start, uint64_t size,
+                           const zap_details& details) {
   mmu_notifier_range range = {.mm = vma->vm_mm,
                               .start = start,
                               .end = start + size,
@@ -808,7 +843,7 @@ void zap_page_range_single(vm_area_struct* vma, uint64_t start, uint64_t size) {
   mmu_gather tlb;
   tlb_gather_mmu(&tlb, vma->vm_mm);
   mmu_notifier_invalidate_range_start(&range);
-  unmap_single_vma(&tlb, vma, start, start + size, {});
+  unmap_single_vma(&tlb, vma, start, start + size, details);
   mmu_notifier_invalidate_range_end(&range);
   tlb_finish_mmu(&tlb);
 }

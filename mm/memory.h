@@ -49,6 +49,7 @@ inline void cond_resched(SourceLine source = SourceLine::Current()) {
 struct zap_details {
   bool reaping = false;       // v7.1 on: the caller is a reaper
   bool drop_markers = false;  // exit and munmap: markers go, too
+  bool reclaim_pt = false;    // MADV_DONTNEED, v6.14 on: so do empty tables
 };
 
 // Unmaps [start, end) of one VMA: every entry, huge or small, swapped or
@@ -61,7 +62,8 @@ void unmap_page_range(mmu_gather* tlb, vm_area_struct* vma, uint64_t start,
 void unmap_vmas(mmu_gather* tlb, mm_struct* mm, uint64_t start, uint64_t end);
 // Unmaps a range of one VMA on behalf of madvise: own gather, own notifier
 // bracket.
-void zap_page_range_single(vm_area_struct* vma, uint64_t start, uint64_t size);
+void zap_page_range_single(vm_area_struct* vma, uint64_t start, uint64_t size,
+                           const zap_details& details = {});
 // Frees the page-table pages that cover only [floor, ceiling) around the given
 // VMAs of mm, first to last. Caller: the pages unmapped before; mmap_lock for
 // write, if `mm_wr_locked`: then the VMAs' own locks are taken for write, so

@@ -474,6 +474,17 @@ std::string LooksAtAnEmptyTable(const KernelOptions& options) {
   return w.Passed(Point::kPteEntry) == 2 ? "once" : "twice";
 }
 
+// Of two tables' worth of memory, in which one page is left.
+std::string TablesAfterMadvise(const KernelOptions& options) {
+  World w(options, /*bare=*/true);
+  w.Touch(1024);
+  const Bytes before = w.victim.mm().page_tables();
+  EXPECT_TRUE(
+      w.Victim().madvise(kAddr, Pages(1023).bytes(), MADV_DONTNEED).ok());
+  return absl::StrCat(
+      (before.raw() - w.victim.mm().page_tables().raw()) / kPage, " freed");
+}
+
 std::string MappingsAtTheFlush(const KernelOptions& options) {
   World w(options);
   const int file =
@@ -713,6 +724,8 @@ const Row kRows[] = {
     {"delays_rmap", "v6.2", "v6.1", MappingsAtTheFlush, "1", "0"},
     {"pte_map_may_fail", "v6.5", "v6.4", WalksUnderRcu, "under RCU",
      "not under RCU"},
+    {"madvise_reclaims_empty_tables", "v6.14", "v6.13", TablesAfterMadvise,
+     "1 freed", "0 freed"},
     {"rss_percpu", "v6.2", "v6.1", AnonPagesCounted, "32", "0"},
     {"per_vma_lock", "v6.4", "v6.3", FaultBesideAWriter, "done", "waits"},
     {"per_vma_lock", "v6.15", "v6.14", VmasAfterMunmap, "is freed at once",
