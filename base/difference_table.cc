@@ -163,7 +163,8 @@ constexpr DifferenceField kFields[] = {
         "uses_maple_tree",
         "//tests:differences_test DifferencesTest.CanBeSeen/UsesMapleTree"),
     TabledField<&D::locks_hugetlb_around_exit_unmap>(
-        "locks_hugetlb_around_exit_unmap", "hugetlb VMAs have no lock here"),
+        "locks_hugetlb_around_exit_unmap",
+        "nobody here could hold these locks when exit_mmap() comes"),
     Field<&D::failed_dup_mmap_leaves_marker>(
         "failed_dup_mmap_leaves_marker",
         "//tests:differences_test "
@@ -256,8 +257,9 @@ constexpr DifferenceField kFields[] = {
     Field<&D::madvise_locks_vma>(
         "madvise_locks_vma",
         "//tests:differences_test DifferencesTest.CanBeSeen/MadviseLocksVma"),
-    TabledField<&D::use_pf_oom_killer>(
-        "use_pf_oom_killer", "a page fault without memory only fails here"),
+    Field<&D::use_pf_oom_killer>(
+        "use_pf_oom_killer",
+        "//tests:differences_test DifferencesTest.CanBeSeen/UsePfOomKiller"),
     Field<&D::oom_ignores_zero_gfp_mask>(
         "oom_ignores_zero_gfp_mask",
         "//tests:differences_test "
@@ -281,8 +283,10 @@ constexpr DifferenceField kFields[] = {
         "DifferencesTest.CanBeSeen/FreezerHasFrozenState"),
     TabledField<&D::reclaim_skips_reaped_mm>("reclaim_skips_reaped_mm",
                                              "there is no page reclaim here"),
-    TabledField<&D::swapoff_skips_unstable>("swapoff_skips_unstable",
-                                            "there is no swapoff here"),
+    Field<&D::swapoff_skips_unstable>(
+        "swapoff_skips_unstable",
+        "//tests:differences_test "
+        "DifferencesTest.CanBeSeen/SwapoffSkipsUnstable"),
     TabledField<&D::memcg_fails_charges_of_reaped_victim>(
         "memcg_fails_charges_of_reaped_victim",
         "there are no memory cgroups here"),
@@ -533,10 +537,11 @@ constexpr DifferenceRow kRows[] = {
         {"2820b0f09be9",
          "hugetlbfs: close race between MADV_DONTNEED and page fault",
          Evidence::kSource,
-         "absent in the source of v6.1, present in that of v6.8; hash and "
-         "version from memory"},
-        "exit_mmap() takes the hugetlb VMA lock around its unmap; the reaper "
-        "never looks at such VMAs"),
+         "inside in the source of v6.1, before in those of v6.8 and v6.12; "
+         "hash and version from memory"},
+        "exit_mmap() takes the locks of a hugetlb VMA before it unmaps, also "
+        "of private memory; before, while it unmaps. The reaper never looks "
+        "at such VMAs"),
     Row<&D::failed_dup_mmap_leaves_marker, true>(
         "failed_dup_mmap_leaves_marker", Merged(6, 8), Merged(7, 2),
         {"d24062914837",

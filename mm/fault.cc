@@ -9,6 +9,7 @@
 #include "mm/invariants.h"
 #include "mm/memory.h"
 #include "mm/mmap.h"
+#include "mm/oom_kill.h"
 #include "mm/page_alloc.h"
 #include "mm/pgtable.h"
 #include "mm/tlb.h"
@@ -54,8 +55,13 @@ bool access_error(const vm_area_struct* vma, bool write) {
   return (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) == 0;
 }
 
-AccessResult ResultOf(unsigned fault) {
-  if ((fault & VM_FAULT_OOM) != 0) return AccessResult::kOom;
+AccessResult ResultOf(unsigned fault, bool user_mode) {
+  if ((fault & VM_FAULT_OOM) != 0) {
+    // From kernel mode it is -EFAULT, and nobody is called.
+    if (!user_mode || !pagefault_out_of_memory()) return AccessResult::kOom;
+    return fatal_signal_pending(current()) ? AccessResult::kOom
+                                           : AccessResult::kOk;
+  }
   if ((fault & VM_FAULT_SIGBUS) != 0) return AccessResult::kSigbus;
   if ((fault & VM_FAULT_SIGSEGV) != 0) return AccessResult::kSigsegv;
   return AccessResult::kOk;
@@ -76,7 +82,7 @@ bool FaultUnderVmaLock(mm_struct* mm, uint64_t address, unsigned flags,
       handle_mm_fault(vma, address, flags | FAULT_FLAG_VMA_LOCK);
   if ((ret & VM_FAULT_RETRY) == 0) {
     vma_end_read(vma);
-    *result = ResultOf(ret);
+    *result = ResultOf(ret, (flags & FAULT_FLAG_USER) != 0);
     return true;
   }
   *result = AccessResult::kEfault;
@@ -106,7 +112,7 @@ AccessResult do_user_addr_fault(mm_struct* mm, uint64_t address, bool write,
     const unsigned ret = handle_mm_fault(vma, address, flags);
     if ((ret & VM_FAULT_RETRY) == 0) {
       mmap_read_unlock(mm);
-      return ResultOf(ret);
+      return ResultOf(ret, user_mode);
     }
     if (fatal_signal_pending(current())) return AccessResult::kEfault;
   }

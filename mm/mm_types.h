@@ -253,6 +253,7 @@ struct mmu_gather_batch_page;  // mm/mmu_gather.h
 struct swap_info_struct {
   spinlock_t lock{.lock_class = LockClass::kSwapLock};
   uint64_t slots = 0;             // constant
+  bool writeok = true;            // lock; SWP_WRITEOK: it was not switched off
   uint64_t used = 0;              // lock
   uint64_t next_fresh = 1;        // lock; slot 0 is the header
   RadixTable<uint8_t> swap_map;   // lock: references to each slot

@@ -14,6 +14,7 @@
 #include "mm/mmap.h"
 #include "mm/mmu_gather.h"
 #include "mm/mmu_notifier.h"
+#include "mm/swapfile.h"
 #include "sched/freezer.h"
 #include "sched/pid.h"
 #include "sched/printk.h"
@@ -597,7 +598,7 @@ void check_panic_on_oom(const oom_control* oc) {
 // mm/oom_kill.c:constrained_alloc(), without NUMA: all there is.
 uint64_t TotalPages() {
   const MmState& mm = Here<MmState>();
-  return mm.options.frames + mm.options.swap_slots;
+  return mm.options.frames + total_swap_pages(mm);
 }
 
 }  // namespace
@@ -637,6 +638,22 @@ bool out_of_memory(oom_control* oc) {
   }
   oom_kill_process(oc, "Out of memory");
   return true;
+}
+
+bool pagefault_out_of_memory() {
+  if (!differences().use_pf_oom_killer) {
+    // The allocation has called the OOM killer already, if it was to.
+    if (!fatal_signal_pending(current())) {
+      pr_info("Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF");
+    }
+    return false;
+  }
+  // Somebody else is at it.
+  if (!mutex_trylock(&oom().oom_lock)) return true;
+  oom_control oc = {.gfp_mask = 0};
+  const bool progress = out_of_memory(&oc);
+  mutex_unlock(&oom().oom_lock);
+  return progress;
 }
 
 bool alloc_pages_may_oom() {

@@ -111,6 +111,10 @@ inline bool tsk_is_oom_victim(task_struct* tsk) {
 // True: progress can be expected. Caller holds oom_lock.
 bool out_of_memory(oom_control* oc);
 
+// What a page fault in user mode that found no memory (VM_FAULT_OOM) does next.
+// True: somebody is dying for it, and the fault is to be tried again.
+bool pagefault_out_of_memory();
+
 // What an allocation that finds no frame does next: calls the OOM killer,
 // unless somebody else is at it, and waits a tick for what that brings. True:
 // try again. Source: mm/page_alloc.c:__alloc_pages_may_oom().

@@ -24,6 +24,7 @@
 #include "mm/memory.h"
 #include "mm/mmu_gather.h"
 #include "mm/mmu_notifier.h"
+#include "mm/swapfile.h"
 #include "sched/race.h"
 
 namespace reapsim {
@@ -505,8 +506,8 @@ int expand_stack_locked(vm_area_struct* vma, uint64_t address) {
 // ---- Accounting ------------------------------------------------------------
 
 bool vm_enough_memory(uint64_t pages) {
-  const MmOptions& options = mm_state().options;
-  return pages <= options.frames + options.swap_slots;
+  const MmState& mm = mm_state();
+  return pages <= mm.options.frames + total_swap_pages(mm);
 }
 
 }  // namespace reapsim

@@ -13,6 +13,7 @@
 #include "mm/oom_kill.h"
 #include "mm/page_alloc.h"
 #include "mm/populate.h"
+#include "mm/swapfile.h"
 #include "mm/userfaultfd.h"
 #include "sched/file.h"
 #include "sched/pid.h"
@@ -420,6 +421,9 @@ SysResult User::setuid(uid_t uid) {
 }
 SysResult User::oom_score_adj(pid_t pid, int value) {
   return Do([=] { return WriteOomScoreAdj(pid, value); });
+}
+SysResult User::swapoff() {
+  return Do([]() -> int64_t { return sys_swapoff(); });
 }
 SysResult User::run_out_of_memory() {
   return Do([]() -> int64_t {

@@ -171,6 +171,8 @@ class User {
   // calls the OOM killer. 1 if progress can be expected, else 0.
   SysResult run_out_of_memory();
   SysResult getpid();
+  // Of the machine's one swap area; mm/swapfile.h:sys_swapoff().
+  SysResult swapoff();
 
   // ---- Tracing, freezing, and other ways to be held
 

@@ -159,6 +159,18 @@ class World {
     }
     return times;
   }
+  // A driver wants to be told of what happens to the page at kAddr.
+  mmu_notifier* Subscribe() {
+    mm_struct* mm = victim.raw()->mm;
+    const SysResult subscriber = k.Call(victim.raw(), [mm]() -> int64_t {
+      mmap_write_lock(mm);
+      mmu_notifier* made =
+          mmu_notifier_register(mm, true, kAddr, kAddr + kPage);
+      mmap_write_unlock(mm);
+      return reinterpret_cast<int64_t>(made);
+    });
+    return reinterpret_cast<mmu_notifier*>(subscriber.kernel());
+  }
   PageCounts Count(uint64_t addr = kAddr, uint64_t pages = 1) {
     return CountPages(victim.mm().raw(), addr, addr + pages * kPage);
   }
@@ -347,15 +359,8 @@ std::string FirstReaped(const KernelOptions& options) {
 std::string EventOfTheReaper(const KernelOptions& options) {
   World w(options);
   w.Touch(1);
-  mm_struct* mm = w.victim.raw()->mm;
-  const SysResult subscriber = w.k.Call(w.victim.raw(), [mm]() -> int64_t {
-    mmap_write_lock(mm);
-    mmu_notifier* made = mmu_notifier_register(mm, true, kAddr, kAddr + kPage);
-    mmap_write_unlock(mm);
-    return reinterpret_cast<int64_t>(made);
-  });
+  const mmu_notifier* seen = w.Subscribe();
   w.Reap();
-  const auto* seen = reinterpret_cast<mmu_notifier*>(subscriber.kernel());
   return seen->event == MMU_NOTIFY_CLEAR ? "clear" : "unmap";
 }
 
@@ -563,6 +568,23 @@ std::string MadviseBesideAWriter(const KernelOptions& options) {
   return w.Ends(w.victim);
 }
 
+// A task that finds no frame is killed, and its page fault fails.
+std::string FaultWithoutMemory(const KernelOptions& options) {
+  World w({.version = options.version,
+           .differences = options.differences,
+           .memory = Pages(256).bytes().raw(),
+           .swap = 0});
+  const Bytes size = Pages(512).bytes();
+  const Mapping unreserved = Anonymous().With(MAP_FIXED | MAP_NORESERVE);
+  EXPECT_TRUE(w.Victim().mmap(size, unreserved, kAddr).ok());
+  w.k.Begin(w.victim, [size](User user) { (void)user.touch(kAddr, size); });
+  EXPECT_EQ(w.k.RunUntil(w.victim, Point::kAllocPages), Stepped::kAtPoint);
+  w.Kill();
+  EXPECT_EQ(w.k.RunUntil(w.victim, Point::kDoExit), Stepped::kAtPoint);
+  return w.victim.raw()->signal->oom_mm != nullptr ? "an OOM victim"
+                                                   : "not marked";
+}
+
 std::string OomKillForAFault(const KernelOptions& options) {
   World w(options);
   w.Touch(64);
@@ -618,6 +640,22 @@ std::string OtherThreadIsThawed(const KernelOptions& options) {
   w.k.OomKill(w.victim);
   w.k.RunUntilIdle();
   return thread.phase() == TaskPhase::kGone ? "dies" : "stays frozen";
+}
+
+// A reaper has been there, but had to leave a VMA with what it has in swap.
+std::string SwapoffOfAReapedMm(const KernelOptions& options) {
+  World w(options, /*bare=*/true);
+  w.Touch(8);
+  EXPECT_TRUE(w.Victim().madvise(kAddr, 32_KiB, MADV_PAGEOUT).ok());
+  mm_struct* mm = w.victim.raw()->mm;
+  w.Subscribe()->busy = true;
+  w.Kill();
+  EXPECT_EQ(w.Reaper().process_mrelease(w.pidfd, 0).error(), EAGAIN);
+  w.k.Hold(w.victim);
+  w.k.Begin(w.reaper, [](User user) { (void)user.swapoff(); });
+  const std::string end = w.Ends(w.reaper);
+  const PageCounts left = CountPages(mm, kAddr, kAddr + 8 * kPage);
+  return absl::StrCat(end, ", ", left.anon, " brought back");
 }
 
 std::string StateOfAFrozenTask(const KernelOptions& options) {
@@ -734,6 +772,8 @@ const Row kRows[] = {
      "waits", "done"},
     {"madvise_locks_vma", "v6.17", "v6.16", MadviseBesideAWriter, "done",
      "waits"},
+    {"use_pf_oom_killer", "v5.16", "v5.15", FaultWithoutMemory, "not marked",
+     "an OOM victim"},
     {"oom_ignores_zero_gfp_mask", "v6.1", "v6.2", OomKillForAFault, "killed",
      "nobody is killed"},
     {"oom_reaper_delayed", "v5.18", "v5.17", ReapsAtOnce, "not yet", "reaped"},
@@ -743,6 +783,8 @@ const Row kRows[] = {
      "anon-rss:128kB"},
     {"thaws_whole_process", "v6.18", "v6.17", OtherThreadIsThawed, "dies",
      "stays frozen"},
+    {"swapoff_skips_unstable", "v6.18", "v6.17", SwapoffOfAReapedMm,
+     "waits, 0 brought back", "done, 8 brought back"},
     {"freezer_has_frozen_state", "v6.1", "v6.0", StateOfAFrozenTask, "frozen",
      "asleep"},
 };
