@@ -402,9 +402,10 @@ TEST(JsonTest, HasTheFieldsOfTheManualAndNoOthers) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : report.items()) keys.push_back(key);
   // nlohmann::json sorts them.
-  EXPECT_THAT(keys, testing::ElementsAre(
-                        "after_kib", "before_kib", "decided_by", "errno",
-                        "kept", "kernel", "released_kib", "return", "vmas"));
+  EXPECT_THAT(keys,
+              testing::ElementsAre("after_kib", "before_kib", "decided_by",
+                                   "errno", "evidence", "kept", "kernel",
+                                   "released_kib", "return", "vmas"));
 }
 
 TEST(JsonTest, ReplacesBytesThatAreNoUtf8) {
