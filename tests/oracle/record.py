@@ -8,7 +8,8 @@ usage: tests/oracle/record.py [--series=X.Y,...] [--work=DIR] [--probe=FILE]
 Downloads the newest kernel of each series from the archive that this machine's
 apt knows, boots it in an emulator with an initramfs made here, and writes what
 the probe saw to recorded/PACKAGE_VERSION.tsv beside this script. A series that
-is gone from the archive is skipped, with a message. Needs root for nothing.
+is gone from the archive is skipped, with a message. Root is needed only to
+install the emulator, where there is none.
 See README.md.
 """
 
@@ -24,9 +25,11 @@ import shutil
 import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-RECORDED = os.path.join(HERE, "recorded")
+# `bazel run` tells where the tree is that the recordings go to.
+ROOT = os.environ.get("BUILD_WORKSPACE_DIRECTORY") or os.path.dirname(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RECORDED = os.path.join(ROOT, "tests/oracle/recorded")
+EMULATOR = "qemu-system-x86"
 
 SERIES = ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1",
           "7.2", "7.3")
@@ -315,6 +318,19 @@ def record_newest(archive, series, probe, work):
     return False
 
 
+def install_emulator():
+    """Installs it where it is not there, which needs root."""
+    if shutil.which("qemu-system-x86_64"):
+        return
+    if os.geteuid() != 0:
+        raise Error("there is no emulator; as root: apt-get install %s" %
+                    EMULATOR)
+    print("installing %s" % EMULATOR, flush=True)
+    run("apt-get", "update", "-qq")
+    run("apt-get", "install", "-y", "-qq", "--no-install-recommends",
+        EMULATOR, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
+
+
 def build_probe():
     """The static program, built here."""
     target = "//tests/oracle:probe"
@@ -334,8 +350,7 @@ def main():
     parser.add_argument("--probe", help="not built anew")
     options = parser.parse_args()
     try:
-        if not shutil.which("qemu-system-x86_64"):
-            raise Error("there is no emulator; install qemu-system-x86")
+        install_emulator()
         probe = options.probe or build_probe()
         work = os.path.abspath(options.work)
         archive = Archive(work)
