@@ -154,8 +154,8 @@ bool HaveSameMemory(pid_t a, pid_t b) {
 }
 
 bool InOurPidNamespace(pid_t pid) {
-  return LinkOf(absl::StrCat("/proc/", pid, "/ns/pid")) ==
-         LinkOf("/proc/self/ns/pid");
+  const std::string theirs = LinkOf(absl::StrCat("/proc/", pid, "/ns/pid"));
+  return theirs.empty() || theirs == LinkOf("/proc/self/ns/pid");
 }
 
 RealDescriptor LookAtDescriptor(pid_t process, int fd) {
@@ -185,6 +185,10 @@ RealDescriptor LookAtDescriptor(pid_t process, int fd) {
 
 OwnedFd OpenPidfd(pid_t pid) {
   return OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
+bool IsReaped(int pidfd) {
+  return LookAtDescriptor(getpid(), pidfd).kind == Descriptor::kReaped;
 }
 
 absl::Status StopProcess(pid_t pid, int pidfd) {

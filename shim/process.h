@@ -54,7 +54,8 @@ int ThreadCount(pid_t pid);
 bool IsAsleep(pid_t pid);
 // Whether both have one address space; false where the kernel does not tell.
 bool HaveSameMemory(pid_t a, pid_t b);
-// False if it is in another pid namespace than this process.
+// False if it is in another pid namespace than this process, as far as that can
+// be seen.
 bool InOurPidNamespace(pid_t pid);
 
 // What a process has at its descriptor `fd`; for pidfds also whose it is.
@@ -65,6 +66,9 @@ struct RealDescriptor {
 RealDescriptor LookAtDescriptor(pid_t process, int fd);
 
 OwnedFd OpenPidfd(pid_t pid);
+// Whether the process of a pidfd of this process's is gone: its number may be
+// another's by now.
+bool IsReaped(int pidfd);
 // Stops it and returns when each of its threads stands.
 // kFailedPrecondition: it is traced, or does not stop.
 absl::Status StopProcess(pid_t pid, int pidfd);

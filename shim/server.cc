@@ -254,12 +254,16 @@ ShimEnd Server::Serve() {
     std::vector<pollfd> fds = {{listener_.fd.get(), POLLIN, 0},
                                {program_pidfd_.get(), POLLIN, 0}};
     for (const Connection& connection : connections_) {
-      fds.push_back({connection.fd.get(), POLLIN, 0});
+      // One that dies in the model is stopped: what it asked before is void.
+      const bool stopped = Dying(connection.peer) != nullptr;
+      fds.push_back({stopped ? -1 : connection.fd.get(), POLLIN, 0});
     }
+    bool dying = false;
     for (const Victim& victim : victims_) {
-      if (!victim.ended) fds.push_back({victim.killer_pidfd.get(), POLLIN, 0});
+      if (victim.ended) continue;
+      dying = true;
+      fds.push_back({victim.killer_pidfd.get(), POLLIN, 0});
     }
-    const bool dying = fds.size() > 2 + connections_.size();
     const int ready = poll(fds.data(), fds.size(), dying ? kQuietMs : -1);
     if (ready < 0) continue;
     ReapOrphans();
@@ -300,11 +304,14 @@ void Server::Accept() {
 }
 
 void Server::Handle(Connection connection) {
-  // One that dies in the model is stopped: what it asked before is void.
+  // It may have been killed by one who asked at the same time.
   if (Dying(connection.peer) != nullptr) {
     connections_.push_back(std::move(connection));
     return;
   }
+  // What the dead have asked is void, too.
+  pollfd asker{connection.fd.get(), POLLIN, 0};
+  if (poll(&asker, 1, 0) != 1 || (asker.revents & POLLHUP) != 0) return;
   reapsim_shim_request request = {};
   if (recv(connection.fd.get(), &request, sizeof(request), 0) !=
       static_cast<ssize_t>(sizeof(request))) {
@@ -624,7 +631,8 @@ Server::Answer Server::Open(absl::string_view path) {
   if (victim == nullptr) return {};
   victim->death->Look();
   Settle();
-  if (victim->ended || over_) return {};
+  victim = Dying(pid);
+  if (victim == nullptr || over_) return {};
   const absl::StatusOr<std::string> real = ReadFile(std::string(path));
   if (!real.ok()) return {};
   Answer answer;
@@ -654,6 +662,12 @@ void Server::Settle() {
     Trace(absl::StrCat("process ", victim.pid, " has ended"));
   }
   ReapOrphans();
+  victims_.erase(std::remove_if(victims_.begin(), victims_.end(),
+                                [](const Victim& victim) {
+                                  return victim.ended &&
+                                         IsReaped(victim.pidfd.get());
+                                }),
+                 victims_.end());
   const auto is_live = [this](pid_t pid) {
     if (Dying(pid) != nullptr) return true;
     const std::optional<RealStat> stat = ReadRealStat(pid);
