@@ -21,14 +21,15 @@ constexpr uint64_t kBase = 0x100000000;
 
 void Map(MmWorld& w, task_struct* task, uint64_t pages,
          address_space* shmem = nullptr) {
+  const uint64_t flags = shmem == nullptr
+                             ? MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS
+                             : MAP_FIXED | MAP_SHARED;
   w.Run(task, [=] {
-    (void)vm_mmap(
-        {.addr = kBase,
-         .length = pages * kPage,
-         .prot = PROT_READ | PROT_WRITE,
-         .flags = MAP_FIXED |
-                  (shmem == nullptr ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED),
-         .mapping = shmem});
+    (void)vm_mmap({.addr = kBase,
+                   .length = pages * kPage,
+                   .prot = PROT_READ | PROT_WRITE,
+                   .flags = flags,
+                   .mapping = shmem});
     for (uint64_t i = 0; i < pages; ++i) {
       uint64_t word = i + 1;
       (void)access_user_word(kBase + i * kPage, /*write=*/true, &word);
