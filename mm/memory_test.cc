@@ -253,6 +253,8 @@ INSTANTIATE_TEST_SUITE_P(
         EntryCase{"Hwpoison", kNew, Entry::kHwpoison, false, false, false, 0},
         EntryCase{"PoisonMarker", kNew, Entry::kPoisonMarker, false, false,
                   false, 0},
+        EntryCase{"PoisonMarkerFile", kNew, Entry::kPoisonMarker, true, false,
+                  false, 0},
         EntryCase{"UffdWpMarkerAnon", kNew, Entry::kUffdWpMarker, false, false,
                   false, 0},
         EntryCase{"UffdWpMarkerAnonV6p1", "v6.1", Entry::kUffdWpMarker, false,

@@ -594,16 +594,20 @@ TEST(SemaphoreTest, VmaIsNotFreedWhileSomebodyMayHaveFoundIt) {
 }
 
 TEST_P(VmaLockTest, VmaThatShrankIsGivenUp) {
-  Process p(GetParam());
-  p.StartAccess(p.task, kBase + 3 * kPage, /*write=*/true);
-  ASSERT_TRUE(p.w.RunUntil(p.task, Point::kVmaLookup));
-  ASSERT_TRUE(p.w.RunUntil(p.task, GetParam() == std::string(kRefcount)
-                                       ? Point::kVmaStartRead
-                                       : Point::kDownRead));
-  p.w.Run(p.other, [] { (void)vm_munmap(kBase + 2 * kPage, 2 * kPage); });
-  ASSERT_TRUE(p.w.Go(p.task));
-  EXPECT_EQ(p.result, AccessResult::kSigsegv);
-  EXPECT_FALSE(VmaIsReadLocked(p.VmaAt(kBase)));
+  // Its first page that has gone, and the last.
+  for (const uint64_t page : {2, 3}) {
+    SCOPED_TRACE(page);
+    Process p(GetParam());
+    p.StartAccess(p.task, kBase + page * kPage, /*write=*/true);
+    ASSERT_TRUE(p.w.RunUntil(p.task, Point::kVmaLookup));
+    ASSERT_TRUE(p.w.RunUntil(p.task, GetParam() == std::string(kRefcount)
+                                         ? Point::kVmaStartRead
+                                         : Point::kDownRead));
+    p.w.Run(p.other, [] { (void)vm_munmap(kBase + 2 * kPage, 2 * kPage); });
+    ASSERT_TRUE(p.w.Go(p.task));
+    EXPECT_EQ(p.result, AccessResult::kSigsegv);
+    EXPECT_FALSE(VmaIsReadLocked(p.VmaAt(kBase)));
+  }
 }
 
 // The reader has its reference before it sees that the VMA is write-locked;
@@ -942,6 +946,16 @@ TEST(StackTest, DoesNotGrowIfItIsNone) {
   }
 }
 
+// Nor does it wait for the lock to grow under.
+TEST(StackTest, WhatIsNoneAsksForNoWriteLock) {
+  Process p("v6.18");
+  p.w.Run(p.other,
+          [&p]() ABSL_NO_THREAD_SAFETY_ANALYSIS { mmap_read_lock(p.mm); });
+  p.StartAccess(p.task, kBase - kPage, /*write=*/true);
+  ASSERT_TRUE(p.w.Go(p.task));
+  EXPECT_EQ(p.result, AccessResult::kSigsegv);
+}
+
 TEST(StackTest, DoesNotGrowBelowTheLowestAddress) {
   Process p("v6.18");
   constexpr uint64_t kLowest = uint64_t{64} << 10;  // vm.mmap_min_addr
@@ -1027,6 +1041,12 @@ TEST(StackTest, IsLookedUpAgainUnderTheWriteLock) {
        },
        AccessResult::kOk},
       {"is gone", [] { (void)vm_munmap(kStackTop - kPage, kPage); },
+       AccessResult::kSigsegv},
+      {"is gone, and its memory is another VMA's",
+       [] {
+         (void)vm_munmap(kStackTop - kPage, kPage);
+         (void)vm_mmap(AnonAt(kBase + 64 * kPage, 1));
+       },
        AccessResult::kSigsegv},
       {"is no stack any more",
        [] { (void)vm_mmap(AnonAt(kStackTop - kPage, 1)); },

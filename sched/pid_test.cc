@@ -300,5 +300,32 @@ TEST(FilesTest, ExecClosesWhatIsMarked) {
   EXPECT_EQ(p->files->fd[1], nullptr);
 }
 
+TEST(FreePidTest, WaitsForThoseWhoMayHaveFoundThePid) {
+  TestWorld world;
+  task_struct* task = world.NewProcess();
+  pid* found = task->thread_pid;
+  world.As(world.NewProcess(), [=] {
+    rcu_read_lock();
+    detach_pid(task, PIDTYPE_PID);
+    detach_pid(task, PIDTYPE_TGID);
+    REAP_CHECK(find_vpid(pid_nr(found)) == nullptr, "test: the number is free");
+    REAP_CHECK(Here<SchedState>().pid_slab.IsLive(found),
+               "test: the pid is not");
+    rcu_read_unlock();
+    (void)rcu_process_callbacks();
+    REAP_CHECK(!Here<SchedState>().pid_slab.IsLive(found), "test: now it is");
+  });
+}
+
+TEST(PidNrNsTest, HasNoNumberInANamespaceBeside) {
+  TestWorld world;
+  SchedState& sched = world.sched();
+  pid_namespace* one = MakePidNamespace(&sched, sched.init_pid_ns);
+  pid_namespace* other = MakePidNamespace(&sched, sched.init_pid_ns);
+  task_struct* init = world.NewProcess(one);
+  EXPECT_EQ(pid_nr_ns(init->thread_pid, one), 1);
+  EXPECT_EQ(pid_nr_ns(init->thread_pid, other), 0);
+}
+
 }  // namespace
 }  // namespace reapsim

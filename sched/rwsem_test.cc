@@ -273,5 +273,97 @@ TEST_F(RwsemTest, ReleasingAnUnheldLockIsAVerdict) {
   EXPECT_EQ(world_.engine().TakeVerdict().kind, VerdictKind::kInvariantBroken);
 }
 
+// The promise is the writer's who was first; the next one has none.
+TEST_F(RwsemTest, APromiseGoesWithTheWriterThatHasIt) {
+  task_struct* r0 = Add(0, kRead);
+  task_struct* w1 = Add(1, kWriteKillable);
+  task_struct* w2 = Add(2, kWrite);
+  task_struct* r3 = Add(3, kRead);
+  world_.Step(r0);
+  world_.Step(w1);
+  world_.Step(w2);
+  ASSERT_TRUE(rwsem_handoff_timeout(&lock_->sem));
+  Kill(w1);
+  EXPECT_EQ(world_.Step(w1), Stop::kFinished);
+  LetGo(0, r0);
+  world_.Step(r3);
+  EXPECT_TRUE(lock_->in[3]) << "the lock is free, and promised to nobody";
+  LetGo(3, r3);
+  world_.Step(w2);
+  LetGo(2, w2);
+}
+
+TEST_F(RwsemTest, WhoQueuesBehindOneThatGaveUpIsNotForgotten) {
+  task_struct* w0 = Add(0, kWrite);
+  task_struct* r1 = Add(1, kRead);
+  task_struct* r2 = Add(2, kReadKillable);
+  task_struct* r3 = Add(3, kRead);
+  world_.Step(w0);
+  world_.Step(r1);
+  world_.Step(r2);
+  Kill(r2);
+  EXPECT_EQ(world_.Step(r2), Stop::kFinished);
+  world_.Step(r3);
+  LetGo(0, w0);
+  for (task_struct* reader : {r1, r3}) EXPECT_TRUE(world_.CanRun(reader));
+}
+
+// MAX_READERS_WAKEUP, 256.
+TEST_F(RwsemTest, OneReleaseLetsIn256Readers) {
+  task_struct* w0 = Add(0, kWrite);
+  world_.Step(w0);
+  Lock* lock = lock_;
+  for (int i = 0; i < 257; ++i) {
+    world_.Step(world_.Add(
+        [lock]() ABSL_NO_THREAD_SAFETY_ANALYSIS { down_read(&lock->sem); }));
+  }
+  LetGo(0, w0);
+  EXPECT_EQ(lock_->sem.readers, 256u);
+}
+
+TEST_F(RwsemTest, WritersGoOneByOneInTheirOrder) {
+  task_struct* w0 = Add(0, kWrite);
+  task_struct* w1 = Add(1, kWrite);
+  task_struct* w2 = Add(2, kWrite);
+  task_struct* w3 = Add(3, kWrite);
+  world_.Step(w0);
+  world_.Step(w1);
+  world_.Step(w2);
+  LetGo(0, w0);
+  EXPECT_FALSE(world_.CanRun(w2)) << "it is not first";
+  // Nor does one that comes now overtake those who wait.
+  world_.Step(w3);
+  EXPECT_FALSE(lock_->in[3]);
+  world_.Step(w1);
+  EXPECT_TRUE(lock_->in[1]);
+}
+
+TEST_F(RwsemTest, ASignalThatIsNotFatalEndsNoWritersWait) {
+  task_struct* r0 = Add(0, kRead);
+  task_struct* w1 = Add(1, kWriteKillable);
+  world_.Step(r0);
+  world_.Step(w1);
+  w1->pending |= SigBit(SIGTERM);
+  w1->thread_flags |= TIF_SIGPENDING;
+  EXPECT_FALSE(world_.CanRun(w1));
+}
+
+TEST_F(RwsemTest, ATryEntersBesideReaders) {
+  task_struct* r0 = Add(0, kRead);
+  task_struct* t1 = Add(1, kTryRead);
+  world_.Step(r0);
+  world_.Step(t1);
+  EXPECT_TRUE(lock_->in[1]);
+}
+
+TEST_F(RwsemTest, NoReaderIsPromisedTheLock) {
+  task_struct* w0 = Add(0, kWrite);
+  task_struct* r1 = Add(1, kRead);
+  world_.Step(w0);
+  EXPECT_FALSE(rwsem_handoff_timeout(&lock_->sem)) << "nobody waits";
+  world_.Step(r1);
+  EXPECT_FALSE(rwsem_handoff_timeout(&lock_->sem));
+}
+
 }  // namespace
 }  // namespace reapsim

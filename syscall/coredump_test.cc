@@ -178,8 +178,9 @@ TEST(DoCoredump, LosesToAGroupExit) {
   d.Kill(SIGKILL);
   d.k.BlockDump(true);
   d.k.RunUntilIdle();
-  // Nothing was dumped, or it would wait.
+  // Nothing was dumped, or it would wait; nor is it said that it was.
   EXPECT_NE(d.leader.phase(), TaskPhase::kAlive);
+  EXPECT_EQ(d.leader.raw()->exit_code, SIGKILL);
   EXPECT_THAT(d.k.Shutdown(), IsEmpty());
 }
 
@@ -203,6 +204,91 @@ TEST(DoCoredump, DoesNotWaitForAThreadThatWasLeavingAnyway) {
     d.k.BlockDump(false);
     EXPECT_THAT(d.k.Shutdown(), IsEmpty());
   }
+}
+
+TEST(DoCoredump, LetsGoOfEveryThreadThatWaits) {
+  for (const char* version : kVersions) {
+    SCOPED_TRACE(version);
+    Dump d(version);
+    Task& third = d.MakeThread();
+    Task& fourth = d.MakeThread();
+    d.Start();
+    d.k.BlockDump(false);
+    d.k.RunUntilIdle();
+    for (Task* task : {&d.leader, &third, &fourth}) {
+      EXPECT_NE(task->phase(), TaskPhase::kAlive);
+    }
+    EXPECT_THAT(d.k.Shutdown(), IsEmpty());
+  }
+}
+
+// D state up to v5.15, an idle one later.
+TEST(DoCoredump, ThreadsWaitInTheStateOfTheVersion) {
+  for (const char* version : kVersions) {
+    SCOPED_TRACE(version);
+    Dump d(version);
+    d.Start();
+    EXPECT_EQ(d.leader.raw()->__state,
+              d.k.differences().coredump_waits_in_exit_mm ? TASK_UNINTERRUPTIBLE
+                                                          : TASK_IDLE);
+    d.k.BlockDump(false);
+    EXPECT_THAT(d.k.Shutdown(), IsEmpty());
+  }
+}
+
+// Up to v5.15 it takes mmap_lock first.
+TEST(DoCoredump, SigkillEndsTheWaitForMmapLock) {
+  Dump d("v5.15-rc1");
+  Task& holder = d.MakeThread();
+  d.k.Begin(holder, [](User user) { (void)user.munmap(0x10000, 4_KiB); });
+  ASSERT_EQ(d.k.RunUntil(holder, Point::kMmapLocked), Stepped::kAtPoint);
+  d.k.Hold(holder);
+  ASSERT_THAT(
+      d.k.As(d.k.init()).tgkill(d.leader.pid(), d.thread.pid(), SIGSEGV),
+      SyscallSucceeds());
+  d.k.RunUntilIdle();
+  const Fiber& waits = *d.thread.raw()->thread;
+  ASSERT_EQ(waits.op.point, Point::kDownWriteWait);
+  d.Kill(SIGKILL);
+  d.k.RunUntilIdle();
+  EXPECT_NE(waits.op.point, Point::kDownWriteWait);
+  d.k.Release(holder);
+  EXPECT_THAT(d.k.Shutdown(), IsEmpty());
+}
+
+// One that has passed the place where it would wait is not waited for.
+TEST(DoCoredump, DoesNotWaitForAThreadThatIsPast) {
+  for (const char* version : kVersions) {
+    SCOPED_TRACE(version);
+    Dump d(version);
+    d.k.Begin(d.leader, [](User user) { user.exit(0); });
+    const Point past = d.k.differences().coredump_waits_in_exit_mm
+                           ? Point::kExitMmCleared
+                           : Point::kExitMm;
+    ASSERT_EQ(d.k.RunUntil(d.leader, past), Stepped::kAtPoint);
+    d.k.Hold(d.leader);
+    d.Start();
+    EXPECT_EQ(d.thread.raw()->thread->op.point, Point::kCoredumpWrite);
+    d.k.Release(d.leader);
+    d.k.BlockDump(false);
+    EXPECT_THAT(d.k.Shutdown(), IsEmpty());
+  }
+}
+
+TEST(DoCoredump, TakesASharerAlongWhoseLeaderHasGone) {
+  Kernel k({.version = "v5.15-rc1"});
+  Task& crasher = k.Spawn("crasher");
+  ASSERT_THAT(k.As(crasher).clone_vm(), SyscallSucceeds());
+  Task& leader = k.NewestTask();
+  ASSERT_THAT(k.As(leader).clone_thread(), SyscallSucceeds());
+  Task& thread = k.NewestTask();
+  k.Begin(leader, [](User user) { user.exit(0); });
+  k.RunUntilIdle();
+  ASSERT_FALSE(leader.has_mm());
+  ASSERT_THAT(k.As(k.init()).kill(crasher.pid(), SIGSEGV), SyscallSucceeds());
+  k.RunUntilIdle();
+  EXPECT_NE(thread.phase(), TaskPhase::kAlive);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 
 }  // namespace

@@ -227,5 +227,76 @@ TEST(ExitPtrace, LetsTraceesGoOrKillsThem) {
   }
 }
 
+TEST(PtraceSignalStop, TheTracerSeesWhatIsIgnored) {
+  TracedExit t("v6.18");
+  ASSERT_THAT(t.k.As(t.victim).sigaction(SIGUSR1, SigDisposition::kIgnore),
+              SyscallSucceeds());
+  Kill(t.k, t.victim, SIGUSR1);
+  t.k.RunUntilIdle();
+  ASSERT_TRUE(Traced(t.victim));
+  EXPECT_EQ(t.victim.raw()->last_siginfo, SIGUSR1);
+}
+
+// The SIGCONT came while the tracer looked at the stop signal.
+TEST(PtraceSignalStop, ASigcontForbidsTheStopThatIsShown) {
+  TracedExit t("v6.18");
+  Kill(t.k, t.victim, SIGSTOP);
+  t.k.RunUntilIdle();
+  ASSERT_TRUE(Traced(t.victim));
+  Kill(t.k, t.victim, SIGCONT);
+  ASSERT_THAT(t.k.As(t.tracer).ptrace_cont(t.victim.pid(), SIGSTOP),
+              SyscallSucceeds());
+  t.k.RunUntilIdle();
+  ASSERT_TRUE(Traced(t.victim)) << "to say that something has changed";
+  EXPECT_EQ(t.victim.raw()->exit_code, SIGTRAP | PTRACE_EVENT_STOP << 8);
+}
+
+// As a parent it would not have to; a tracer is to see the end.
+TEST(PtraceZombie, IsTheTracersToWaitForThoughItIgnoresSigchld) {
+  TracedExit t("v6.18");
+  ASSERT_THAT(t.k.As(t.tracer).sigaction(SIGCHLD, SigDisposition::kIgnore),
+              SyscallSucceeds());
+  Kill(t.k, t.victim, SIGKILL);
+  t.k.RunUntilIdle();
+  ASSERT_THAT(t.k.As(t.tracer).ptrace_cont(t.victim.pid()), SyscallSucceeds());
+  t.k.RunUntilIdle();
+  EXPECT_EQ(t.victim.phase(), TaskPhase::kZombie);
+}
+
+TEST(PtraceSignalStop, WhatIsPassedOnIsIgnoredAsBefore) {
+  TracedExit t("v6.18");
+  ASSERT_THAT(t.k.As(t.victim).sigaction(SIGUSR1, SigDisposition::kIgnore),
+              SyscallSucceeds());
+  Kill(t.k, t.victim, SIGUSR1);
+  t.k.RunUntilIdle();
+  ASSERT_THAT(t.k.As(t.tracer).ptrace_cont(t.victim.pid(), SIGUSR1),
+              SyscallSucceeds());
+  t.k.RunUntilIdle();
+  EXPECT_FALSE(Traced(t.victim)) << "not at its exit";
+  EXPECT_EQ(t.victim.phase(), TaskPhase::kAlive);
+}
+
+TEST(PtraceStop, TheTracerIsTold) {
+  TracedExit t("v6.18");
+  ASSERT_THAT(t.k.As(t.tracer).sigaction(SIGCHLD, SigDisposition::kHandler),
+              SyscallSucceeds());
+  Kill(t.k, t.victim, SIGUSR1);
+  t.k.RunUntilIdle();
+  ASSERT_TRUE(Traced(t.victim));
+  EXPECT_EQ(t.k.sched().task_slab.HistoryOf(t.tracer.raw()).signals_handled,
+            1u);
+}
+
+// SIGKILL was there first.
+TEST(PtraceStop, IsLeftOutWhereSigkillIsPending) {
+  TracedExit t("v5.15-rc1");
+  t.k.Begin(t.victim, [](User user) { user.exit(0); });
+  ASSERT_EQ(t.k.RunUntil(t.victim, Point::kPtraceEventExit), Stepped::kAtPoint);
+  Kill(t.k, t.victim, SIGKILL);
+  t.k.RunUntilIdle();
+  EXPECT_FALSE(Traced(t.victim));
+  EXPECT_NE(t.victim.phase(), TaskPhase::kAlive);
+}
+
 }  // namespace
 }  // namespace reapsim

@@ -382,5 +382,88 @@ TEST(SysRtSigprocmask, NeverBlocksSigkillAndSigstop) {
               SyscallFailsWithErrno(EINVAL));
 }
 
+TEST(SysRtSigprocmask, AddsToWhatIsBlockedOrTakesFromIt) {
+  struct Row {
+    int how;
+    sigset64 set;
+    sigset64 after;
+  };
+  constexpr sigset64 kOne = SigBit(SIGUSR1);
+  constexpr sigset64 kTwo = SigBit(SIGUSR2);
+  for (const Row& row :
+       {Row{SIG_BLOCK, kTwo, kOne | kTwo}, Row{SIG_UNBLOCK, kTwo, kOne},
+        Row{SIG_UNBLOCK, kOne | kTwo, 0}, Row{SIG_SETMASK, kTwo, kTwo}}) {
+    Kernel k;
+    Task& task = k.Spawn("task");
+    ASSERT_THAT(k.As(task).sigblock(SIGUSR1), SyscallSucceeds());
+    ASSERT_THAT(k.Call(task.raw(),
+                       [&row] { return sys_rt_sigprocmask(row.how, row.set); }),
+                SyscallSucceeds());
+    EXPECT_EQ(task.raw()->blocked, row.after) << row.how;
+  }
+}
+
+TEST(DoSignalStop, TheParentIsToldOnce) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  Task& leader = k.Spawn("leader", {.parent = &parent});
+  ASSERT_THAT(k.As(leader).clone_thread(), SyscallSucceeds());
+  Task& thread = k.NewestTask();
+  // With a handler each time counts.
+  Sigaction(k, parent, SIGCHLD, SigDisposition::kHandler);
+  Kill(k, leader, SIGSTOP);
+  for (Task* task : {&leader, &thread}) {
+    ASSERT_EQ(k.RunUntilBlocked(*task), Stepped::kBlocked);
+    ASSERT_EQ(k.RunUntilBlocked(parent), Stepped::kBlocked);
+  }
+  ASSERT_TRUE(task_is_stopped(thread.raw()));
+  EXPECT_EQ(Handled(k, parent), 1u);
+}
+
+// A stop that was begun when the group was killed is not gone through with.
+TEST(DoSignalStop, IsLeftOutWhereTheGroupDies) {
+  Kernel k;
+  Task& task = k.Spawn("task");
+  Kill(k, task, SIGSTOP);
+  ASSERT_EQ(k.RunUntil(task, Point::kSpinUnlock), Stepped::kAtPoint);
+  Kill(k, task, SIGKILL);
+  k.RunUntilIdle();
+  EXPECT_NE(task.phase(), TaskPhase::kAlive);
+}
+
+TEST(ExitToUserMode, ADyingTaskMakesNoCall) {
+  Kernel k;
+  Task& task = k.Spawn("task");
+  k.RunUntilIdle();  // it stands in user mode
+  const Out<int> made = k.NewOut<int>();
+  k.Begin(task, [made](User) { made.Set(1); });
+  Kill(k, task, SIGKILL);
+  k.RunUntilIdle();
+  EXPECT_NE(task.phase(), TaskPhase::kAlive);
+  EXPECT_EQ(made.Get(), 0);
+}
+
+TEST(GetSignal, ANamespaceInitOutlivesWhatItHadBlocked) {
+  Kernel k;
+  ASSERT_THAT(k.As(k.Spawn("outside")).clone_newpid(), SyscallSucceeds());
+  Task& init = k.NewestTask();
+  ASSERT_THAT(k.As(init).sigblock(SIGTERM), SyscallSucceeds());
+  ASSERT_THAT(k.As(init).kill(1, SIGTERM), SyscallSucceeds());
+  ASSERT_THAT(k.As(init).sigunblock(SIGTERM), SyscallSucceeds());
+  k.RunUntilIdle();
+  EXPECT_EQ(init.phase(), TaskPhase::kAlive);
+}
+
+TEST(GetSignal, WhoDiesIsNotFrozenAnyMore) {
+  Kernel k;
+  Task& parent = k.Spawn("parent");
+  Task& task = k.Spawn("task", {.parent = &parent});
+  FreezeV2(k, task);
+  Kill(k, task, SIGKILL);
+  k.RunUntilIdle();
+  ASSERT_EQ(task.phase(), TaskPhase::kZombie);
+  EXPECT_FALSE(task.raw()->cgroup_v2_frozen);
+}
+
 }  // namespace
 }  // namespace reapsim

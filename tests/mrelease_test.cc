@@ -179,6 +179,21 @@ TEST_P(MreleaseTest, TakesAProcessNotAThread) {
   ExpectCleanEnd(s());
 }
 
+// The form that holds the pid to the end (v5.15 and v5.16) finds the process in
+// a way of its own.
+TEST(MreleaseFindProcess, TakesAProcessNotAThreadInV515) {
+  std::unique_ptr<Scene> s = SceneOf("v5.15");
+  s->k().engine().state()->differences.has_pidfd_thread = true;
+  Task& thread = Thread(*s);
+  User caller = s->k().As(s->caller());
+  const SysResult fd = caller.pidfd_open(thread.pid(), PIDFD_THREAD);
+  ASSERT_THAT(fd, SyscallSucceeds());
+  s->Kill(s->victim());
+  EXPECT_THAT(caller.process_mrelease(static_cast<int>(fd.kernel()), 0),
+              SyscallFailsWithErrno(ESRCH));
+  ExpectCleanEnd(*s);
+}
+
 // ---- References and locks (S11, S27) ---------------------------------------
 
 // What a call must leave as it was. What is not there counts 0.
@@ -595,6 +610,24 @@ TEST_P(MreleaseTest, AProcessStaysInMemoryWhileTheSearchStandsOnIt) {
   EXPECT_EQ(s().outcome().ret.kernel(), 0);
   k().RunUntilIdle();
   EXPECT_FALSE(k().sched().task_slab.IsLive(raw));
+  ExpectCleanEnd(s());
+}
+
+// The pidfd's pid has named the process, whose last reference then goes.
+TEST_P(MreleaseTest, TheProcessStaysInMemoryUntilItHasAReference) {
+  task_struct* raw = s().victim().raw();
+  s().Kill(s().victim());
+  s().Start(s().caller(), s().fd());
+  ASSERT_TRUE(StopsAt(k(), s().caller(), Point::kRefInc, &raw->usage));
+  k().Hold(s().caller());
+  k().RunUntilIdle();
+  EXPECT_THAT(k().As(s().shell()).waitpid(s().victim().pid()),
+              SyscallSucceeds());
+  k().RunUntilIdle();
+  ASSERT_TRUE(k().sched().task_slab.IsLive(raw)) << "freed under the call";
+  k().Release(s().caller());
+  s().Finish(s().caller());
+  EXPECT_EQ(s().outcome().ret.kernel(), -ESRCH);
   ExpectCleanEnd(s());
 }
 
