@@ -5,28 +5,78 @@
 
 load(":ids.bzl", "EQUIVALENT", "IDS")
 
-# The tests that concern a file, those that notice most first. Several files
-# have the same list, which is then named.
-_STATES = [
+# A kernel as a whole, by answers and effects.
+_ANSWERS = [
     "//states:states_test",
-    "//states:epochs_test",
+    "//tests:mrelease_test",
+    "//tests:call_edges_test",
+    "//tests:oom_test",
+]
+_MEMORY = [
+    "//mm:memory_test",
+    "//mm:memory_edges_test",
+    "//mm:madvise_test",
+    "//mm:huge_memory_test",
+    "//mm:fork_test",
+    "//mm:mmap_test",
+    "//mm:mmu_gather_test",
+    "//tests:reaped_memory_test",
+    "//tests:rare_memory_test",
+    "//tests:invariants_test",
+]
+_PROCESSES = [
+    "//syscall:exit_test",
+    "//syscall:signal_test",
+    "//syscall:wait_test",
+    "//syscall:exec_test",
+    "//syscall:coredump_test",
+    "//syscall:fork_test",
+    "//syscall:ptrace_test",
+    "//syscall:cgroup_test",
+    "//syscall:kernel_test",
 ]
 
+# Many schedules or many versions. They take longest.
+_SEARCHES = [
+    "//tests:differences_test",
+    "//states:epochs_test",
+    "//tests:switch_search_test",
+    "//tests:race_search_test",
+    "//litmus:reap_corpus_test",
+]
+
+# The tests that concern a file, those that notice most in the least time first.
 TESTS = {
+    "mm/fork.cc": _MEMORY + _PROCESSES + _ANSWERS + _SEARCHES,
+    "mm/huge_memory.cc": _MEMORY + _ANSWERS + _SEARCHES,
+    "mm/memory.cc": _MEMORY + _ANSWERS + _SEARCHES,
     "mm/mmap.cc": [
         "//mm:mmap_test",
         "//tests:exit_mmap_test",
-    ] + _STATES,
-    "mm/oom_kill.cc": [
         "//states:states_test",
-        "//tests:mrelease_test",
-        "//tests:oom_test",
         "//states:epochs_test",
     ],
+    "mm/mmap_lock.cc": ["//mm:mmap_lock_test"] + _MEMORY + _ANSWERS + _SEARCHES,
+    "mm/mmu_gather.cc": _MEMORY + _ANSWERS + _SEARCHES,
+    "mm/mmu_notifier.cc": ["//mm:mmu_notifier_test"] + _MEMORY + _ANSWERS,
+    "mm/oom_kill.cc": _ANSWERS + ["//syscall:cgroup_test"] + _SEARCHES,
+    "mm/tlb.cc": _MEMORY + _ANSWERS + _SEARCHES,
+    "sched/pid.cc": [
+        "//sched:pid_test",
+        "//syscall:pidfd_test",
+    ] + _PROCESSES + _ANSWERS,
+    "sched/rwsem.cc": ["//sched:rwsem_test"] + _ANSWERS + _SEARCHES,
+    "sched/signal.cc": ["//sched:signal_test"] + _PROCESSES + _ANSWERS + _SEARCHES,
+    "syscall/coredump.cc": _PROCESSES + _ANSWERS + _SEARCHES,
+    "syscall/entry.cc": _PROCESSES + _ANSWERS,
+    "syscall/exec.cc": _PROCESSES + _ANSWERS + _SEARCHES,
+    "syscall/exit.cc": _PROCESSES + _ANSWERS + _SEARCHES,
+    "syscall/pidfd.cc": ["//syscall:pidfd_test"] + _ANSWERS,
+    "syscall/signal.cc": _PROCESSES + _ANSWERS + _SEARCHES,
 }
 
 # A run of continuous integration plays one of so many.
-SAMPLES = 8
+SAMPLES = 12
 
 def with_mutants(srcs):
     """Sources for a cc_library, those that have mutants exchanged for these.

@@ -196,13 +196,16 @@ def with_all(source, rows):
     The function itself then only chooses: the copy of the row that REAPSIM_ROW
     names, or the original.
     """
+    # A parameter that nobody uses needs a name to be passed on by.
+    source = re.sub(r"/\*(unused)\*/(?=[,)])", r"\1", source)
     by_function = collections.OrderedDict()
     for number, row in enumerate(rows, start=1):
         by_function.setdefault(row.function, []).append((number, row))
     functions = sorted((find_function(source, name) for name in by_function),
                        key=lambda function: function.start, reverse=True)
     for function in functions:
-        copies = ""
+        # The copies may call the function itself.
+        copies = source[function.start:function.body - 1].rstrip() + ";\n"
         cases = ""
         arguments = ", ".join(parameter_names(function.parameters))
         copied = [(0, function.text)] + [

@@ -26,15 +26,16 @@ ROWS = "tests/mutants/rows"
 HEAD = """# Mutants
 
 Wrong implementations of the modelled kernel, and the test that notices each.
-%(count)s of them: %(killed)d are killed, %(equivalent)d are equivalent, none
-survives. To play them all, or one:
+%(count)s of them: %(killed)d are killed, %(equivalent)d are equivalent.
+Mistakes that no test notices yet are in
+[how it works](../tests/mutants/README.md). To play all mutants, or one:
 
 ```
 ./bazelw test --config=mutants //tests/mutants
 ./bazelw test --config=mutants //tests/mutants:walk.hugetlb
 ```
 
-[How it works](../tests/mutants/README.md), and how to add one. Written by
+Written by
 `tests/mutants/table.py --update --logs=.cache/bazel-testlogs/tests/mutants`
 after a run of all; don't edit. "From" says where a mistake was seen or comes
 from:
