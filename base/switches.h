@@ -12,12 +12,17 @@
 //
 // Checks: properties that real kernels break, and that are looked at only where
 // somebody asks: docs/invariants.md.
+//
+// Proposals: what no kernel does yet, but somebody has proposed. All are off in
+// a world unless it is made with them: docs/proposals.md.
 #ifndef REAPSIM_BASE_SWITCHES_H_
 #define REAPSIM_BASE_SWITCHES_H_
 
 #include <cstdint>
 #include <initializer_list>
+#include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -37,6 +42,9 @@ namespace reapsim {
     "the victim test does not ask the other processes that have the mm")      \
   X(kCoreDumpIsNoVeto, "core-dump-is-no-veto", "H15",                         \
     "the victim test does not ask whether a core dump runs")                  \
+  X(kKeptMmCountsItself, "kept-mm-counts-itself", "",                         \
+    "with proposal-keep-mm, the only user of an mm counts as the victim, "    \
+    "which is none any more")                                                 \
   X(kPidfdSelfLeaksPid, "pidfd-self-leaks-pid", "H27",                        \
     "the pid of a sentinel for the caller itself is not put, as "             \
     "pidfd_send_signal() first had it")                                       \
@@ -117,7 +125,26 @@ enum class Check : uint8_t {
       kCount
 };
 
-// A set of either.
+// X(enumerator, name, first version that can carry it, meaning)
+#define REAPSIM_PROPOSALS(X)                                               \
+  X(kReapKill, "proposal-reap-kill", "v5.17",                              \
+    "process_mrelease() knows the flag PROCESS_MRELEASE_REAP_KILL, 1: it " \
+    "kills every process that has the mm, then reaps (Minchan Kim, 2026)") \
+  X(kKeepMm, "proposal-keep-mm", "v6.1",                                   \
+    "a task's mm can be found until the task is freed, so that "           \
+    "process_mrelease() can reap it after exit_mm() (Jann Horn, 2020; "    \
+    "Christian Brauner, 2026)")                                            \
+  X(kCgroupPidfds, "proposal-cgroup-pidfds", "v5.15-rc1",                  \
+    "the list of a cgroup's processes gives pidfds (Shakeel Butt, 2021)")
+
+enum class Proposal : uint8_t {
+#define X(id, name, since, meaning) id,
+  REAPSIM_PROPOSALS(X)
+#undef X
+      kCount
+};
+
+// A set of any of them.
 template <class E>
 class EnumSet {
  public:
@@ -138,6 +165,7 @@ class EnumSet {
 };
 using Switches = EnumSet<Switch>;
 using Checks = EnumSet<Check>;
+using Proposals = EnumSet<Proposal>;
 
 struct SwitchInfo {
   Switch id;
@@ -150,15 +178,38 @@ struct CheckInfo {
   absl::string_view name;  // "S9"
   absl::string_view meaning;
 };
+struct ProposalInfo {
+  Proposal id;
+  absl::string_view name;     // "proposal-keep-mm": for --with=NAME
+  absl::string_view since;    // "v6.1"
+  absl::string_view meaning;  // half a sentence
+};
 
 // All, in the order of their declaration.
 absl::Span<const SwitchInfo> AllSwitches();
 absl::Span<const CheckInfo> AllChecks();
+absl::Span<const ProposalInfo> AllProposals();
 
 // The one with that name; kInvalidArgument with a sentence that lists all
 // names.
 absl::StatusOr<Switch> ParseSwitch(absl::string_view name);
 absl::StatusOr<Check> ParseCheck(absl::string_view name);
+
+// What a world is made with beside its version, as --with=NAME,... says it.
+struct Variation {
+  Switches switches;
+  Proposals proposals;
+};
+// Adds the switch or proposal with that name. kInvalidArgument: there is none;
+// the sentence lists the names of both.
+absl::Status AddByName(absl::string_view name, Variation* variation);
+// All of them together.
+absl::StatusOr<Variation> VariationOf(absl::Span<const std::string> names);
+
+// kInvalidArgument: one of them is not for kernels with these differences,
+// which belong to `version`.
+absl::Status CheckProposals(Proposals proposals, const Differences& differences,
+                            absl::string_view version);
 
 // The differences of a version with those switches that undo one of them.
 Differences WithSwitches(Differences differences, Switches switches);

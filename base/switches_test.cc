@@ -48,6 +48,50 @@ TEST(Checks, HaveTheNumbersOfTheInvariants) {
               HasSubstr("no check is called \"S1\"; there are S9, S10, S15"));
 }
 
+TEST(Proposals, HaveNamesThatSayWhatTheyAre) {
+  int next = 0;
+  for (const ProposalInfo& info : AllProposals()) {
+    EXPECT_EQ(static_cast<int>(info.id), next++);
+    EXPECT_THAT(std::string(info.name), MatchesRegex("proposal-[a-z][a-z-]*"));
+    EXPECT_TRUE(ParseKernelVersion(info.since).ok()) << info.name;
+    EXPECT_FALSE(info.meaning.empty());
+  }
+  EXPECT_EQ(next, static_cast<int>(Proposal::kCount));
+}
+
+TEST(VariationOf, TellsSwitchesFromProposals) {
+  const auto variation = VariationOf({"proposal-keep-mm", "no-recheck"});
+  ASSERT_TRUE(variation.ok());
+  EXPECT_EQ(variation->switches, Switches{Switch::kNoRecheck});
+  EXPECT_EQ(variation->proposals, Proposals{Proposal::kKeepMm});
+}
+
+TEST(VariationOf, NamesBothWhenOneIsNeither) {
+  const auto variation = VariationOf({"no-recheck", "keep-mm"});
+  ASSERT_FALSE(variation.ok());
+  const std::string message(variation.status().message());
+  EXPECT_THAT(message, HasSubstr("no switch is called \"keep-mm\""));
+  EXPECT_THAT(message, HasSubstr(", thaw-one-thread; and the proposals "
+                                 "proposal-reap-kill, proposal-keep-mm"));
+}
+
+// The oldest version that a proposal names can carry it, the one before can't.
+TEST(CheckProposals, HoldsWhatEachSaysOfItself) {
+  for (const ProposalInfo& info : AllProposals()) {
+    const KernelVersion first = *ParseKernelVersion(info.since);
+    EXPECT_TRUE(
+        CheckProposals({info.id}, DifferencesAt(first), info.since).ok());
+    KernelVersion before = first;
+    before.minor--;
+    EXPECT_EQ(
+        CheckProposals({info.id}, DifferencesAt(before), "it").message(),
+        std::string(info.name) + " is for " + std::string(info.since) +
+            " and later, not for it");
+    EXPECT_FALSE(CheckProposals({info.id}, Differences{}, "it").ok());
+  }
+  EXPECT_TRUE(CheckProposals({}, Differences{}, "it").ok());
+}
+
 TEST(EnumSet, HoldsWhatWasPutIn) {
   Switches some = {Switch::kNoRecheck, Switch::kThawOneThread};
   EXPECT_TRUE(some.Has(Switch::kNoRecheck));

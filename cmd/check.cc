@@ -33,9 +33,9 @@ namespace reapsim {
 namespace {
 
 constexpr FlagSpec kFlags[] = {
-    {"kernel", "VERSION"},    {"with", "SWITCH,..."}, {"strategy", "NAME"},
-    {"max-preemptions", "N"}, {"seed", "S"},          {"executions", "N"},
-    {"schedule", ""},         {"json", ""},           {"races", ""},
+    {"kernel", "VERSION"},    {"with", "NAME,..."}, {"strategy", "NAME"},
+    {"max-preemptions", "N"}, {"seed", "S"},        {"executions", "N"},
+    {"schedule", ""},         {"json", ""},         {"races", ""},
     {"prove-race-free", ""},  {"full", ""},
 };
 

@@ -39,6 +39,8 @@ constexpr DecisionRow kDecisionRows[] = {
      "Call again: only the mapping with the busy notifier is left."},
     {D::kReaped, "__oom_reap_task_mm() is true: no notifier refused", ""},
     {D::kNoUsersLeft, "mmget_not_zero() is false", ""},
+    {D::kNotAllKilled, "a process with the mm takes no SIGKILL of the caller's",
+     "Somebody else must kill it; those that could be killed have been."},
 };
 
 struct WillFreeRow {

@@ -30,7 +30,7 @@ namespace {
 
 constexpr FlagSpec kReplayFlags[] = {
     {"trace", "FILE"}, {"races", ""}, {"full", ""}};
-constexpr FlagSpec kRunFlags[] = {{"kernel", "VERSION"}, {"with", "SWITCH,..."},
+constexpr FlagSpec kRunFlags[] = {{"kernel", "VERSION"}, {"with", "NAME,..."},
                                   {"seed", "S"},         {"trace", "FILE"},
                                   {"ftrace", ""},        {"full", ""}};
 

@@ -39,8 +39,13 @@ constexpr char kHelp[] =
         --state=ID          any other situation, see reapsim states
         --vmas              a line for each mapping
         --json              for programs
-  reapsim states [--kernel=VERSION] [--json]
+  reapsim states [--kernel=VERSION] [flags]
       Every state of a target, and the answer there.
+        --with=NAME,...     with these model switches, or proposals such as
+                            proposal-keep-mm (docs/proposals.md)
+        --flags=N           the call is passed these
+        --changed           only rows that --with and --flags change
+        --json              for programs
   reapsim versions [--diff A B] [--json]
       What differs between versions of Linux, since when, and how it is known;
       with --diff, between two of them.
@@ -59,7 +64,8 @@ constexpr char kHelp[] =
       tasks? See docs/litmus.md.
         --kernel=VERSION    only this one; all: at every version that differs;
                             else the first and last of each promise
-        --with=SWITCH,...   only the promises with these model switches
+        --with=NAME,...     only the promises with these model switches and
+                            proposals
         --strategy=NAME     auto, stateful, random, pct or brute-force
         --max-preemptions=N, --seed=S, --executions=N
         --races             data races are verdicts, too; see docs/races.md
@@ -70,7 +76,7 @@ constexpr char kHelp[] =
         --json              for programs
   reapsim replay SCHEDULE [--trace=FILE] [--races] [--full]
       An execution that reapsim check found, once more.
-  reapsim run FILE.reap [--kernel=VERSION] [--with=SWITCH,...]
+  reapsim run FILE.reap [--kernel=VERSION] [--with=NAME,...]
       The scenario's tasks one after the other.
         --seed=S            in an order by chance, always the same for one seed
         --full              with it: small steps of the schedule, too

@@ -10,6 +10,7 @@
 #include "base/errno_names.h"
 #include "base/units.h"
 #include "mm/mmap.h"
+#include "mm/oom_kill.h"
 #include "mm/userfaultfd.h"
 #include "sched/engine.h"
 #include "sched/sched.h"
@@ -30,6 +31,7 @@ using Values = const int64_t*;
 
 int Int(int64_t value) { return static_cast<int>(value); }
 uint64_t Word(int64_t value) { return static_cast<uint64_t>(value); }
+uint32_t Half(int64_t value) { return static_cast<uint32_t>(value); }
 // What a register holds may be no length: the model's sizes stay in bounds.
 Pages Count(int64_t pages) {
   return Pages(Word(std::clamp<int64_t>(pages, 0, kMostPages)));
@@ -84,6 +86,18 @@ int Signal(int64_t value) {
 
 const std::vector<CallSpec>& Table() {
   static const auto* table = new std::vector<CallSpec>{
+      {"cgroup_attach",
+       kNumber,
+       {{"process", kTask}, {"cgroup", kNumber}},
+       REAPSIM_MAKE(u.cgroup_attach(Int(v[0]), Half(v[1])))},
+      {"cgroup_pidfds",
+       kFd,
+       {{"cgroup", kNumber}, {"index", kNumber}},
+       REAPSIM_MAKE(u.cgroup_pidfds(Half(v[0]), Half(v[1])))},
+      {"cgroup_procs",
+       kTask,
+       {{"cgroup", kNumber}, {"index", kNumber}},
+       REAPSIM_MAKE(u.cgroup_procs(Half(v[0]), Half(v[1])))},
       {"clone_thread", kTask, {}, REAPSIM_MAKE(u.clone_thread())},
       {"clone_vm",
        kTask,
@@ -413,6 +427,7 @@ constexpr Constant kConstants[] = {
     REAPSIM_SAME(WNOHANG),
     REAPSIM_SAME(PIDFD_THREAD),
     REAPSIM_SAME(PIDFD_NONBLOCK),
+    REAPSIM_SAME(PROCESS_MRELEASE_REAP_KILL),
     REAPSIM_SAME(FUTEX_WAITERS),
     REAPSIM_SAME(FUTEX_OWNER_DIED),
     REAPSIM_SAME(UFFDIO_REGISTER_MODE_MISSING),

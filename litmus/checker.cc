@@ -38,6 +38,7 @@ constexpr OptionSpec kMachineOptions[] = {
     {"pages", OptionValue::kNumber, 16, 1 << 20},
     {"swap", OptionValue::kNumber, 0, 1 << 20},
     {"entries", OptionValue::kNumber, 4, 512},
+    {"pids", OptionValue::kNumber, 4, 32768},
 };
 constexpr OptionSpec kProcessOptions[] = {
     {"uid", OptionValue::kNumber, 0, 65535},
@@ -125,9 +126,13 @@ class Checker {
   absl::Status CheckSwitches(const Promise& promise) const {
     for (size_t i = 0; i < promise.switches.size(); ++i) {
       const std::string& name = promise.switches[i];
-      if (ParseSwitch(name).ok()) continue;
+      Variation variation;
+      if (AddByName(name, &variation).ok()) continue;
       std::vector<absl::string_view> names;
       for (const SwitchInfo& each : AllSwitches()) names.push_back(each.name);
+      for (const ProposalInfo& each : AllProposals()) {
+        names.push_back(each.name);
+      }
       return Error(promise.switch_places[i],
                    absl::StrCat("there is no switch ", Quoted(name)),
                    Nearest(name, names, "one that base/switches.h names"));
@@ -206,8 +211,22 @@ class Checker {
         return Error(option.value_place, "a page table has no such size",
                      "a power of two from 4 to 512");
       }
+      if (option.name == "pids" && *option.number < LeastPids()) {
+        return Error(option.value_place, "the file's tasks need more numbers",
+                     absl::StrCat("a number from ", LeastPids(), " to 32768"));
+      }
     }
     return absl::OkStatus();
+  }
+
+  // A number for each task, init and three kernel threads; and none is 0.
+  int64_t LeastPids() const {
+    int64_t tasks = 4;
+    for (const Declaration& each : file_.declarations) {
+      if (each.kind != Declaration::Kind::kTask) continue;
+      tasks += static_cast<int64_t>(each.names.size());
+    }
+    return tasks + 1;
   }
 
   absl::Status CheckProcess(const Declaration& each) {

@@ -282,10 +282,10 @@ absl::StatusOr<Variant> ParseVariant(absl::string_view text) {
     return version.status();
   }
   for (size_t i = 1; i < parts.size(); ++i) {
-    if (const auto known = ParseSwitch(parts[i]); !known.ok()) {
-      return known.status();
-    }
     variant.switches.push_back(parts[i]);
+  }
+  if (const auto known = VariationOf(variant.switches); !known.ok()) {
+    return known.status();
   }
   return variant;
 }
@@ -293,11 +293,7 @@ absl::StatusOr<Variant> ParseVariant(absl::string_view text) {
 absl::StatusOr<std::vector<Case>> CasesOf(
     const Scenario& scenario, absl::string_view kernel,
     const std::vector<std::string>& with) {
-  for (const std::string& name : with) {
-    if (const auto known = ParseSwitch(name); !known.ok()) {
-      return known.status();
-    }
-  }
+  if (const auto known = VariationOf(with); !known.ok()) return known.status();
   CaseMaker maker(scenario, with);
   if (kernel.empty() && with.empty()) return maker.ForEnds();
   if (kernel == "all") return maker.ForAll();
@@ -310,10 +306,11 @@ absl::StatusOr<std::vector<Case>> CasesOf(
 
 absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
                                                    const Variant& variant) {
-  KernelOptions options{.version = variant.version};
-  for (const std::string& name : variant.switches) {
-    options.switches.Add(*ParseSwitch(name));
-  }
+  const absl::StatusOr<Variation> variation = VariationOf(variant.switches);
+  if (!variation.ok()) return variation.status();
+  KernelOptions options{.version = variant.version,
+                        .switches = variation->switches,
+                        .proposals = variation->proposals};
   options.checks = ChecksOf(scenario);
   return Machine::Build(scenario, options);
 }

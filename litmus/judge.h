@@ -25,7 +25,7 @@ namespace reapsim {
 // One kernel on which a scenario is tried.
 struct Variant {
   std::string version;
-  std::vector<std::string> switches;  // in the order given
+  std::vector<std::string> switches;  // and proposals, in the order given
   // "v6.18", "v6.18+no-recheck".
   std::string ToString() const;
 };

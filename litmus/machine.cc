@@ -113,6 +113,8 @@ absl::Status Machine::Boot(const KernelOptions& given) {
         << PAGE_SHIFT;
     options.page_table_bits = std::countr_zero(static_cast<uint64_t>(
         OptionOf(each, "entries").value_or(1 << kDefaultTableBits)));
+    options.pid_max = static_cast<pid_t>(
+        OptionOf(each, "pids").value_or(SchedState::kMaxPids));
   }
   absl::StatusOr<std::unique_ptr<Kernel>> kernel = Kernel::Create(options);
   if (!kernel.ok()) return kernel.status();
@@ -492,7 +494,9 @@ const char* WhyNotReleased(SchedState& sched, const task_struct& process,
   bool lives = false;
   bool borrowed = false;
   sched.task_slab.ForEach([&](const task_struct* t) {
-    if (t->mm != mm) return;
+    // What exit_mm() has kept, the call finds, too.
+    const bool kept = t->exit_mm == mm && t->signal == process.signal;
+    if (t->mm != mm && !kept) return;
     if ((t->flags & PF_KTHREAD) != 0) {
       borrowed = true;
     } else if (t->signal == process.signal) {

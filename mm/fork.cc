@@ -288,6 +288,7 @@ void free_task(task_struct* tsk) {
   if (tsk->thread != nullptr) {
     Here<EngineState>().engine->FreeFiber(tsk->thread);
   }
+  if (tsk->exit_mm != nullptr) MmdropOfOthers(tsk->exit_mm);
   RaceFree(tsk, sizeof(*tsk));
   REAP_CHECK(Here<SchedState>().task_slab.Delete(tsk), "task: free");
 }

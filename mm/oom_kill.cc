@@ -832,7 +832,142 @@ long process_mrelease_later(int pidfd,
 
 }  // namespace
 
+// ---- Proposals: of no version (base/switches.h) ----------------------------
+
 namespace {
+
+// Flags that the call knows.
+unsigned int ValidMreleaseFlags() {
+  return Proposed(Proposal::kReapKill) ? PROCESS_MRELEASE_REAP_KILL : 0;
+}
+
+// As find_lock_task_mm(), of a thread that has passed exit_mm().
+task_struct* FindLockTaskExitMm(task_struct* p) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  rcu_read_lock();
+  task_struct* found = nullptr;
+  for (task_struct& t : p->signal->thread_head) {
+    Charge(Cost::kThreadScanned, 1);
+    task_lock(&t);
+    PlainRead(&t.exit_mm, "task->exit_mm");
+    if (t.exit_mm != nullptr) {
+      found = &t;
+      break;
+    }
+    task_unlock(&t);
+  }
+  rcu_read_unlock();
+  return found;
+}
+
+// As task_will_free_mem(), for the mm that task has had. It is none of its
+// users any more: where one is left that is somebody else, so that no number
+// but 0 would spare the look at the others.
+bool KeptMmWillBeFreed(task_struct* task, mm_struct* mm) {
+  HistoryOf(current()).sharer = 0;
+  WillFreeReason why = WillFreeReason::kNone;
+  if (!__task_will_free_mem(task, &why)) return Because(why, false);
+  if (test_bit(MMF_OOM_SKIP, &mm->flags)) {
+    return Because(WillFreeReason::kOomSkip, false);
+  }
+  if (Switched(Switch::kKeptMmCountsItself) && atomic_read(mm->mm_users) <= 1) {
+    return Because(WillFreeReason::kOnlyUser, true);
+  }
+  if (!SharersAreToDie(task, mm)) return false;
+  return Because(WillFreeReason::kAllSharersDie, true);
+}
+
+// A thread of the process and its mm; returns with task_lock held. Null: no
+// thread of it has or, where that is kept, had an mm.
+task_struct* FindLockMm(task_struct* task,
+                        mm_struct** mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  task_struct* p = find_lock_task_mm(task);
+  if (p != nullptr) {
+    *mm = p->mm;
+    return p;
+  }
+  if (!Proposed(Proposal::kKeepMm)) return nullptr;
+  p = FindLockTaskExitMm(task);
+  if (p != nullptr) *mm = p->exit_mm;
+  return p;
+}
+
+// Kills every process that has the mm, as the caller may: 0, or -EBUSY if one
+// of them took no signal. mm/oom_kill.c:kill_all_shared_mm() of the third
+// posting (2026-05-11).
+long kill_all_shared_mm(mm_struct* mm) {
+  // What S29 forbids the call as it is, this flag is for.
+  MyHistory().context = TaskContext::kOther;
+  bool failed = false;
+  rcu_read_lock();
+  for (task_struct& p : Here<SchedState>().tasks) {
+    Charge(Cost::kProcessScanned, 1);
+    if (!process_shares_mm(&p, mm)) continue;
+    if (is_global_init(&p)) {
+      failed = true;
+      continue;
+    }
+    if ((p.flags & PF_KTHREAD) != 0) continue;
+    pid* pid = READ_ONCE(p.thread_pid);
+    if (!access_pidfd_pidns(pid) ||
+        kill_pid_info(SIGKILL, SEND_SIG_NOINFO, pid, PIDTYPE_TGID) != 0) {
+      failed = true;
+    }
+  }
+  rcu_read_unlock();
+  MyHistory().context = TaskContext::kMrelease;
+  return failed ? Decide(MreleaseDecision::kNotAllKilled, -EBUSY) : 0;
+}
+
+// The victim test: 0, and *reap says whether to go on, or -EINVAL.
+long TestVictim(task_struct* p, mm_struct* mm,
+                bool* reap) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  *reap = p->mm == mm ? task_will_free_mem(p) : KeptMmWillBeFreed(p, mm);
+  if (*reap) return 0;
+  return test_bit(MMF_OOM_SKIP, &mm->flags)
+             ? Decide(MreleaseDecision::kOomSkipFirst, 0)
+             : Decide(MreleaseDecision::kNotFreeing, -EINVAL);
+}
+
+// process_mrelease() with either proposal. With the flag nobody is asked
+// whether the victim is dying: it is killed.
+long process_mrelease_proposed(int pidfd, unsigned int flags)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (!differences().has_process_mrelease) {
+    return Decide(MreleaseDecision::kNoSyscall, -ENOSYS);
+  }
+  if ((flags & ~ValidMreleaseFlags()) != 0) {
+    return Decide(MreleaseDecision::kFlags, -EINVAL);
+  }
+  const bool reap_kill = (flags & PROCESS_MRELEASE_REAP_KILL) != 0;
+
+  int error = 0;
+  task_struct* task = pidfd_get_task(pidfd, nullptr, &error);
+  if (task == nullptr) {
+    return Decide(error == -EBADF ? MreleaseDecision::kPidfd
+                                  : MreleaseDecision::kNoProcess,
+                  error);
+  }
+
+  mm_struct* mm = nullptr;
+  task_struct* p = FindLockMm(task, &mm);
+  if (p == nullptr) {
+    put_task_struct(task);
+    return Decide(MreleaseDecision::kNoMm, -ESRCH);
+  }
+
+  bool reap = true;
+  long ret = reap_kill ? 0 : TestVictim(p, mm, &reap);
+  if (reap) mmgrab(mm);
+  task_unlock(p);
+
+  if (reap_kill) ret = kill_all_shared_mm(mm);
+  if (reap && ret == 0) ret = ReapLocked(mm);
+
+  Mark(Point::kMreleaseDrop);
+  if (reap) mmdrop(mm);
+  put_task_struct(task);
+  return ret;
+}
 
 long do_process_mrelease(int pidfd, unsigned int flags) {
   if (!differences().has_process_mrelease) {
@@ -846,8 +981,11 @@ long do_process_mrelease(int pidfd, unsigned int flags) {
 }  // namespace
 
 long sys_process_mrelease(int pidfd, unsigned int flags) {
-  const MreleaseWatch watch(flags);
-  return watch.End(do_process_mrelease(pidfd, flags));
+  const MreleaseWatch watch(flags & ~ValidMreleaseFlags());
+  const bool proposed =
+      Proposed(Proposal::kReapKill) || Proposed(Proposal::kKeepMm);
+  return watch.End(proposed ? process_mrelease_proposed(pidfd, flags)
+                            : do_process_mrelease(pidfd, flags));
 }
 
 }  // namespace reapsim

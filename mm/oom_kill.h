@@ -25,6 +25,9 @@ inline constexpr int16_t OOM_SCORE_ADJ_MAX = 1000;
 inline constexpr int MAX_OOM_REAP_RETRIES = 10;
 inline constexpr uint64_t OOM_REAPER_DELAY = 2 * HZ;
 
+// Proposal::kReapKill: include/uapi/linux/mman.h.
+inline constexpr unsigned int PROCESS_MRELEASE_REAP_KILL = 1u << 0;
+
 inline constexpr uint32_t __GFP_FS = 0x80;
 inline constexpr uint32_t GFP_KERNEL = 0xcc0;
 
@@ -140,6 +143,7 @@ enum class MreleaseDecision : uint8_t {
   kNotifier,      // EAGAIN: a notifier refused
   kReaped,        // 0, the walk is done
   kNoUsersLeft,   // 0: v5.15-rc7 to v5.16, mm_users was 0
+  kNotAllKilled,  // EBUSY: Proposal::kReapKill, a sharer took no signal
 };
 
 // The system call, number 448: 0 or a negative errno.
@@ -151,6 +155,7 @@ enum class MreleaseDecision : uint8_t {
 //            core dump runs
 //   -EINTR   a fatal signal for the caller ended its wait for mmap_lock
 //   -EAGAIN  a notifier refused part of the address space
+//   -EBUSY   Proposal::kReapKill only: not all who have the mm could be killed
 long sys_process_mrelease(int pidfd, unsigned int flags);
 
 }  // namespace reapsim

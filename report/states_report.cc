@@ -22,6 +22,17 @@ std::string AnswerOf(const StateLine& line) {
   return line.errno_name.empty() ? absl::StrCat(*line.ret) : line.errno_name;
 }
 
+// "ESRCH, gone, no_mm".
+std::string InShort(const StateLine& line) {
+  return absl::StrCat(AnswerOf(line), ", ", line.effect,
+                      line.decided_by.empty() ? "" : ", ", line.decided_by);
+}
+
+// What a row tells, as it is printed.
+std::vector<std::string> CellsOf(const StateLine& line) {
+  return {line.state, AnswerOf(line), line.effect, line.decided_by};
+}
+
 Json OrNull(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
@@ -51,14 +62,38 @@ std::string EvidenceText(const StatesReport& report) {
   return text;
 }
 
+std::string ChangesText(const StatesReport& report) {
+  constexpr Table::Align kLeft = Table::Align::kLeft;
+  Table table({kLeft, kLeft, kLeft, kLeft, kLeft});
+  table.Add({"state", "answer", "effect", "decided by", "without"});
+  for (size_t i = 0; i < report.lines.size(); ++i) {
+    std::vector<std::string> cells = CellsOf(report.lines[i]);
+    cells.push_back(InShort(report.without[i]));
+    table.Add(std::move(cells));
+  }
+  return absl::StrCat(
+      Wrapped("", absl::StrCat("What ", report.variation, " changes, kernel ",
+                               report.kernel_note, ".")),
+      "\n", table.ToString(), "\n", report.lines.size(), " of ", report.rows,
+      " rows change\n");
+}
+
+void AddAnswer(const StateLine& line, Json* object) {
+  (*object)["return"] = reapsim::OrNull(line.ret);
+  (*object)["errno"] = OrNull(line.errno_name);
+  (*object)["effect"] = line.effect;
+  (*object)["decided_by"] = OrNull(line.decided_by);
+}
+
 }  // namespace
 
 std::string StatesText(const StatesReport& report) {
+  if (report.compares()) return ChangesText(report);
   constexpr Table::Align kLeft = Table::Align::kLeft;
   Table table({kLeft, kLeft, kLeft, kLeft});
   table.Add({"state", "answer", "effect", "decided by"});
   for (const StateLine& line : report.lines) {
-    table.Add({line.state, AnswerOf(line), line.effect, line.decided_by});
+    table.Add(CellsOf(line));
   }
   return absl::StrCat(
       Wrapped("",
@@ -69,17 +104,16 @@ std::string StatesText(const StatesReport& report) {
 
 std::string StatesJson(const StatesReport& report) {
   Json array = Json::array();
-  for (const StateLine& line : report.lines) {
+  for (size_t i = 0; i < report.lines.size(); ++i) {
+    const StateLine& line = report.lines[i];
     Json object;
     object["state"] = line.state;
     object["row"] = line.row;
     object["title"] = line.title;
-    object["return"] = reapsim::OrNull(line.ret);
-    object["errno"] = OrNull(line.errno_name);
-    object["effect"] = line.effect;
-    object["decided_by"] = OrNull(line.decided_by);
+    AddAnswer(line, &object);
     object["evidence"] = line.evidence;
     object["rests_on"] = line.rests_on;
+    if (report.compares()) AddAnswer(report.without[i], &object["without"]);
     array.push_back(std::move(object));
   }
   return Dump(array);

@@ -30,11 +30,19 @@ struct StateLine {
 struct StatesReport {
   std::string kernel_note;
   std::vector<StateLine> lines;
+  // What a variation of the kernel, or flags, changes: of each line what it is
+  // without; none: nothing is compared. `variation` says what, for people.
+  std::vector<StateLine> without;
+  std::string variation;
+  int rows = 0;  // of the whole table
+
+  bool compares() const { return !variation.empty(); }
 };
 
 std::string StatesText(const StatesReport& report);
 // A JSON array of objects: state, row, title, return, errno, effect,
-// decided_by, evidence, rests_on.
+// decided_by, evidence, rests_on; and without, an object with return, errno,
+// effect and decided_by, if it compares.
 std::string StatesJson(const StatesReport& report);
 
 }  // namespace reapsim

@@ -47,7 +47,7 @@ struct FiberStart {
 };
 
 Engine::Engine(Arena* arena, const Differences& differences, Switches switches,
-               Checks checks)
+               Checks checks, Proposals proposals)
     : arena_(arena), state_(arena->NewRoot<EngineState>()) {
   Extent* extent = arena->Reserve(Part::kHistory, sizeof(EngineHistory));
   extent->used = sizeof(EngineHistory);
@@ -58,6 +58,7 @@ Engine::Engine(Arena* arena, const Differences& differences, Switches switches,
   state_->differences = WithSwitches(differences, switches);
   state_->switches = switches;
   state_->checks = checks;
+  state_->proposals = proposals;
   state_->fibers.Init(arena, "fiber", kMaxFibers);
 }
 

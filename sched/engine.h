@@ -176,6 +176,7 @@ struct EngineState {
   Differences differences;  // of the kernel version; constant
   Switches switches;        // constant
   Checks checks;            // constant
+  Proposals proposals;      // constant
   Slab<Fiber, FiberHistory> fibers;
 };
 
@@ -212,7 +213,7 @@ class Engine {
   static constexpr size_t kStackSize = 256 << 10;
 
   Engine(Arena* arena, const Differences& differences, Switches switches = {},
-         Checks checks = {});
+         Checks checks = {}, Proposals proposals = {});
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -339,6 +340,10 @@ inline const Differences& differences() {
 // Whether this world was made with that switch, or asked for that check. Not
 // for code that is in a hurry.
 inline bool Switched(Switch s) { return Here<EngineState>().switches.Has(s); }
+// Whether this world has what somebody proposed; as with switches.
+inline bool Proposed(Proposal p) {
+  return Here<EngineState>().proposals.Has(p);
+}
 inline bool Checked(Check c) { return Here<EngineState>().checks.Has(c); }
 
 // An operation that can always be done: the task may be stopped before it.

@@ -34,8 +34,8 @@ pid* FindInNamespace(SchedState& sched, pid_t nr, const pid_namespace* ns) {
 
 // The next free number after the last one given out, once round; 0: none.
 pid_t NextNumber(SchedState& sched, pid_namespace* ns) {
-  constexpr pid_t kEnd = SchedState::kMaxPids;
-  for (pid_t nr = ns->last_pid + 1; nr < kEnd; ++nr) {
+  const pid_t end = sched.pid_max;
+  for (pid_t nr = ns->last_pid + 1; nr < end; ++nr) {
     if (FindInNamespace(sched, nr, ns) == nullptr) return nr;
   }
   const pid_t first = ns->last_pid > RESERVED_PIDS ? RESERVED_PIDS : 1;
@@ -279,6 +279,16 @@ pid_t task_pid_vnr(const task_struct* task) {
 }
 pid_t task_tgid_vnr(const task_struct* task) {
   return task_tgid_nr_ns(task, task_active_pid_ns(current()));
+}
+
+// kernel/signal.c:access_pidfd_pidns()
+bool access_pidfd_pidns(const pid* pid) {
+  const pid_namespace* active = task_active_pid_ns(current());
+  for (const pid_namespace* ns = ns_of_pid(pid); ns != nullptr;
+       ns = ns->parent) {
+    if (ns == active) return true;
+  }
+  return false;
 }
 
 pid* pidfd_get_pid(int fd, unsigned int* f_flags, int* error) {

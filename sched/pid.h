@@ -94,6 +94,9 @@ inline pid_namespace* ns_of_pid(const pid* pid) {
 inline pid_namespace* task_active_pid_ns(const task_struct* task) {
   return ns_of_pid(task->thread_pid);
 }
+// Whether the pid's innermost namespace is that of the running task, or inside
+// it. Source: kernel/signal.c:access_pidfd_pidns().
+bool access_pidfd_pidns(const pid* pid);
 // 1 in its own innermost namespace.
 inline bool is_child_reaper(const pid* pid) {
   return pid->numbers[pid->level].nr == 1;

@@ -57,6 +57,7 @@ struct SchedState {
   timer_list* expired_timer = nullptr;  // whose function softirq runs next
   pid_namespace* init_pid_ns = nullptr;
   pid_t last_pid = 0;
+  pid_t pid_max = kMaxPids;  // no number from here on; set by the host
 
   // The reader of core dumps does not read: a dump's write waits, killably.
   // Set by the host.

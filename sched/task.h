@@ -207,6 +207,8 @@ struct task_struct {
   mm_struct* mm = nullptr;  // changed with mmap_lock(R), too
   files_struct* files = nullptr;
   completion* vfork_done = nullptr;
+  // Proposal::kKeepMm: the mm that it had until exit_mm(), and an mm_count.
+  mm_struct* exit_mm = nullptr;
 
   // Owner-private.
   mm_struct* active_mm = nullptr;
@@ -292,6 +294,10 @@ struct signal_struct {
   // tasklist_lock (write to change), RCU to read:
   ThreadList thread_head;  // leader first, then by creation
   struct pid* leader_pid = nullptr;
+
+  // The cgroup (v2) that the process is in, by number; 0: the root. Written by
+  // whoever moves it there, in one step.
+  uint32_t cgroup = 0;
 
   // oom_lock:
   mm_struct* oom_mm = nullptr;  // holds one mm_count; cmpxchg NULL -> mm

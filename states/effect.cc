@@ -51,6 +51,9 @@ constexpr DecisionWords kDecisions[] = {
     {MreleaseDecision::kNoUsersLeft, "no_users_left",
      "mm_users was 0: exit is freeing the memory",
      "mm/oom_kill.c:process_mrelease()"},
+    {MreleaseDecision::kNotAllKilled, "not_all_killed",
+     "a process that has the memory could not be killed",
+     "mm/oom_kill.c:kill_all_shared_mm(), proposed"},
 };
 
 const DecisionWords& WordsOf(MreleaseDecision decision) {

@@ -48,8 +48,9 @@ void PopulateStandardVictim(Kernel& k, Task& victim) {
   (void)user.mlock(locked, pages(5));
 }
 
-Scene::Scene(std::unique_ptr<Kernel> kernel, SceneMemory memory)
-    : kernel_(std::move(kernel)), memory_(std::move(memory)) {
+Scene::Scene(std::unique_ptr<Kernel> kernel, SceneMemory memory,
+             unsigned int flags)
+    : kernel_(std::move(kernel)), memory_(std::move(memory)), flags_(flags) {
   if (memory_.populate == nullptr) memory_.populate = PopulateStandardVictim;
   shell_ = &kernel_->Spawn("shell");
   caller_ = &kernel_->Spawn("lmkd");
@@ -59,11 +60,11 @@ Scene::Scene(std::unique_ptr<Kernel> kernel, SceneMemory memory)
 }
 
 absl::StatusOr<std::unique_ptr<Scene>> Scene::Create(
-    const KernelOptions& options, SceneMemory memory) {
+    const KernelOptions& options, SceneMemory memory, unsigned int flags) {
   absl::StatusOr<std::unique_ptr<Kernel>> kernel = Kernel::Create(options);
   if (!kernel.ok()) return kernel.status();
   return std::unique_ptr<Scene>(
-      new Scene(*std::move(kernel), std::move(memory)));
+      new Scene(*std::move(kernel), std::move(memory), flags));
 }
 
 void Scene::GiveMemory(Task& task) {
@@ -121,7 +122,8 @@ bool Scene::Watching() const {
 }
 
 void Scene::NoteBefore() {
-  outcome_.mm_before = Watching();
+  // Kept when its memory has gone (Proposal::kKeepMm), it is no more there.
+  outcome_.mm_before = Watching() && watched_.first->mm_users > 0;
   if (!outcome_.mm_before) return;
   outcome_.before = ReportMemory(watched_.first);
   if (memory_.live) outcome_.pages_before = ReportPagemap(watched_.first);
@@ -156,14 +158,15 @@ bool Scene::Broken() {
 void Scene::CallAs(Task& task, int fd, unsigned int flags) {
   if (Broken() || !outcome_.unreachable.empty()) return;
   NoteBefore();
-  const SysResult ret = kernel_->As(task).process_mrelease(fd, flags);
+  const SysResult ret = kernel_->As(task).process_mrelease(fd, flags | flags_);
   NoteAfter(task, ret);
 }
 
 void Scene::Start(Task& task, int fd) {
   if (Broken() || !outcome_.unreachable.empty()) return;
   NoteBefore();
-  kernel_->BeginCall(task, [fd] { return sys_process_mrelease(fd, 0); });
+  kernel_->BeginCall(
+      task, [fd, flags = flags_] { return sys_process_mrelease(fd, flags); });
 }
 
 void Scene::Finish(Task& task) {

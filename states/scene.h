@@ -58,9 +58,11 @@ struct SceneMemory {
 
 class Scene {
  public:
-  // A machine of that version.
+  // A machine of that version. `flags`: what each call is passed beside its
+  // own.
   static absl::StatusOr<std::unique_ptr<Scene>> Create(
-      const KernelOptions& options, SceneMemory memory = {});
+      const KernelOptions& options, SceneMemory memory = {},
+      unsigned int flags = 0);
 
   Kernel& k() { return *kernel_; }
   // Who calls process_mrelease(): a root process of its own.
@@ -110,7 +112,8 @@ class Scene {
   std::vector<std::string> Shutdown();
 
  private:
-  Scene(std::unique_ptr<Kernel> kernel, SceneMemory memory);
+  Scene(std::unique_ptr<Kernel> kernel, SceneMemory memory,
+        unsigned int flags);
   void NoteBefore();
   void NoteAfter(Task& task, const SysResult& ret);
   bool Watching() const;
@@ -123,6 +126,7 @@ class Scene {
 
   std::unique_ptr<Kernel> kernel_;
   SceneMemory memory_;
+  unsigned int flags_;
   Task* shell_;
   Task* caller_;
   Task* victim_;

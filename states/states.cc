@@ -914,9 +914,9 @@ const State* FindState(const std::string& id) {
 }
 
 absl::StatusOr<Outcome> Play(const State& state, const KernelOptions& options,
-                             SceneMemory memory) {
+                             SceneMemory memory, unsigned int flags) {
   absl::StatusOr<std::unique_ptr<Scene>> scene =
-      Scene::Create(options, std::move(memory));
+      Scene::Create(options, std::move(memory), flags);
   if (!scene.ok()) return scene.status();
   state.play(**scene);
   return (*scene)->outcome();

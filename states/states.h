@@ -61,9 +61,10 @@ const std::vector<State>& States();
 // The row with that id, or null.
 const State* FindState(const std::string& id);
 
-// Plays a row on a machine of that version.
+// Plays a row on a machine of that version. `flags`: what the call is passed
+// beside the row's own.
 absl::StatusOr<Outcome> Play(const State& state, const KernelOptions& options,
-                             SceneMemory memory = {});
+                             SceneMemory memory = {}, unsigned int flags = 0);
 
 // The effect that an outcome shows.
 Effect EffectOf(const Outcome& outcome);

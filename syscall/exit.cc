@@ -132,6 +132,15 @@ void wait_for_dump_in_exit_mm(task_struct* tsk, mm_struct* mm) {
   if (core != nullptr) coredump_task_exit(tsk, core);
 }
 
+// As Jann Horn's patch of 2020 has it. Caller: task_lock. free_task() drops the
+// reference.
+void KeepExitMm(task_struct* tsk,
+                mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  mmgrab(mm);
+  PlainWrite(&tsk->exit_mm, "task->exit_mm");
+  tsk->exit_mm = mm;
+}
+
 void exit_mm() {
   task_struct* self = current();
   mm_struct* mm = self->mm;
@@ -148,6 +157,7 @@ void exit_mm() {
   task_lock(self);
   PlainWrite(&self->mm, "task->mm");
   self->mm = nullptr;
+  if (Proposed(Proposal::kKeepMm)) KeepExitMm(self, mm);
   task_unlock(self);
   mmap_read_unlock(mm);
   Mark(Point::kExitMmCleared);

@@ -187,6 +187,7 @@ int copy_signal(uint64_t clone_flags, task_struct* tsk) {
   tsk->signal = alloc_signal(&Here<SchedState>(), tsk);
   if (tsk->signal == nullptr) return -ENOMEM;
   tsk->signal->oom_score_adj = self->signal->oom_score_adj;
+  tsk->signal->cgroup = self->signal->cgroup;
   return 0;
 }
 

@@ -18,8 +18,17 @@
 namespace reapsim {
 namespace {
 
+absl::StatusOr<ResolvedVersion> ResolveAsAsked(const KernelOptions& options) {
+  absl::StatusOr<ResolvedVersion> version = Resolve(options.version);
+  if (!version.ok()) return version;
+  const absl::Status fit = CheckProposals(
+      options.proposals, version->differences, version->requested);
+  if (!fit.ok()) return fit;
+  return version;
+}
+
 ResolvedVersion ResolveOrDie(const KernelOptions& options) {
-  absl::StatusOr<ResolvedVersion> resolved = Resolve(options.version);
+  absl::StatusOr<ResolvedVersion> resolved = ResolveAsAsked(options);
   if (!resolved.ok()) {
     CheckFailed(__FILE__, __LINE__, "kernel: version",
                 std::string(resolved.status().message()).c_str());
@@ -101,9 +110,13 @@ Kernel::Kernel(const KernelOptions& options)
 Kernel::Kernel(const KernelOptions& options, ResolvedVersion version)
     : version_(std::move(version)) {
   version_.differences = DifferencesOf(options, version_);
-  engine_ = std::make_unique<Engine>(&arena_, version_.differences,
-                                     options.switches, options.checks);
+  engine_ =
+      std::make_unique<Engine>(&arena_, version_.differences, options.switches,
+                               options.checks, options.proposals);
   sched_ = InitSched(&arena_);
+  REAP_CHECK_LE(options.pid_max, static_cast<pid_t>(SchedState::kMaxPids),
+                "kernel: pid_max");
+  sched_->pid_max = options.pid_max;
   mm_ = InitMm(&arena_, {.cpus = options.cpus,
                          .frames = options.memory >> PAGE_SHIFT,
                          .swap_slots = options.swap >> PAGE_SHIFT,
@@ -116,7 +129,7 @@ Kernel::Kernel(const KernelOptions& options, ResolvedVersion version)
 
 absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Create(
     const KernelOptions& options) {
-  absl::StatusOr<ResolvedVersion> version = Resolve(options.version);
+  absl::StatusOr<ResolvedVersion> version = ResolveAsAsked(options);
   if (!version.ok()) return version.status();
   return std::unique_ptr<Kernel>(new Kernel(options, *std::move(version)));
 }

@@ -67,11 +67,16 @@ struct KernelOptions {
   std::optional<Differences> differences = std::nullopt;
   Switches switches = {};  // what to take out of the kernel, or to put back
   Checks checks = {};      // what to look at beside what always is
-  bool mmu = true;         // false: CONFIG_MMU is off
+  // What to lay over the kernel that no version has; CheckProposals() says
+  // which versions can carry it.
+  Proposals proposals = {};
+  bool mmu = true;  // false: CONFIG_MMU is off
   int cpus = 2;
   uint64_t memory = uint64_t{4} << 30;  // bytes of page frames
   uint64_t swap = uint64_t{1} << 30;    // bytes
   int page_table_bits = 9;              // entries of a page table: 1 << bits
+  // Process ids are below it; the smaller, the sooner one is used again.
+  pid_t pid_max = SchedState::kMaxPids;
 };
 
 // An address space, seen from outside. Valid while its mm_struct lives.

@@ -69,16 +69,6 @@ unsigned int KnownOpenFlags() {
                                         : PIDFD_NONBLOCK;
 }
 
-// Whether `pid` lives in the caller's pid namespace or below it.
-bool access_pidfd_pidns(const pid* pid) {
-  const pid_namespace* active = task_active_pid_ns(current());
-  for (const pid_namespace* ns = ns_of_pid(pid); ns != nullptr;
-       ns = ns->parent) {
-    if (ns == active) return true;
-  }
-  return false;
-}
-
 // The scope of a signal; PIDTYPE_MAX: the flags are not valid.
 pid_type SignalScope(unsigned int flags, unsigned int f_flags) {
   if (flags == 0) {

@@ -457,6 +457,15 @@ SysResult User::freeze_v1(pid_t pid, bool frozen) {
 SysResult User::freeze_v2(pid_t pid, bool frozen) {
   return Do([=] { return sys_cgroup_v2_freeze(pid, frozen); });
 }
+SysResult User::cgroup_attach(pid_t pid, uint32_t cgroup) {
+  return Do([=] { return sys_cgroup_attach(pid, cgroup); });
+}
+SysResult User::cgroup_procs(uint32_t cgroup, uint32_t index) {
+  return Do([=] { return sys_cgroup_procs(cgroup, index); });
+}
+SysResult User::cgroup_pidfds(uint32_t cgroup, uint32_t index) {
+  return Do([=] { return sys_cgroup_pidfds(cgroup, index); });
+}
 SysResult User::driver_wait() {
   return Do([] { return reapsim::driver_wait(); });
 }

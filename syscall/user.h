@@ -182,6 +182,10 @@ class User {
   // cgroup v1 freezer.state of a process; cgroup v2 cgroup.freeze.
   SysResult freeze_v1(pid_t pid, bool frozen);
   SysResult freeze_v2(pid_t pid, bool frozen);
+  // cgroup.procs (v2): see syscall/cgroup.h.
+  SysResult cgroup_attach(pid_t pid, uint32_t cgroup);
+  SysResult cgroup_procs(uint32_t cgroup, uint32_t index);
+  SysResult cgroup_pidfds(uint32_t cgroup, uint32_t index);
   // Sleeps uninterruptibly until the host unblocks the device.
   SysResult driver_wait();
   // Submits an asynchronous O_DIRECT read of a device into at most 16 pages,

@@ -30,7 +30,8 @@ $ ./reapsim check tests/bugs/*.reap --kernel=all
 
 *all* in the tables: every schedule was tried, so the answer holds for these
 tasks and this machine ([search](explore.md)). A row with a switch takes a guard
-out of the modelled kernel, or puts an old protocol back (`base/switches.h`).
+out of the modelled kernel, or puts an old protocol back (`base/switches.h`);
+one with a [proposal](proposals.md) lays over it what no kernel has.
 Schedules have the fewest preemptions that show the bug.
 
 Written by `tests/bugs/known_bugs.py`; don't edit.
