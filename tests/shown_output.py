@@ -17,7 +17,8 @@ import subprocess
 import sys
 
 PAGES = ("README.md", "docs/lesson-1.md", "docs/litmus.md",
-         "docs/versions.md")
+         "docs/design-history.md", "docs/proposals.md", "docs/versions.md",
+         "docs/wrong-claims.md")
 ANY = "…"
 BLOCK = re.compile(r"(?<=^```console\n)\$ ([^\n]*)\n(.*?)(?=^```$)",
                    re.M | re.S)
