@@ -342,7 +342,7 @@ std::vector<ErrorCase> ErrorCases() {
       // The initial state: meaning.
       InState("UnknownOption", "machine cpu=2;",
               "3:10: machine has no option \"cpu\"; expected cpus, pages, "
-              "swap, entries"),
+              "swap, entries, pids"),
       InState("OptionOutOfRange", "machine cpus=9;",
               "3:15: cpus needs another value; expected a number from 1 to 8"),
       InState("OptionWithoutNumber", "process p: uid;",
@@ -353,6 +353,9 @@ std::vector<ErrorCase> ErrorCases() {
       InState("OddTable", "machine entries=12;",
               "3:18: a page table has no such size; expected a power of two "
               "from 4 to 512"),
+      InState("TooFewPids", "machine pids=5; process p;",
+              "3:15: the file's tasks need more numbers; expected a number "
+              "from 6 to 32768"),
       InState("LateMachine", "process p; machine cpus=2;",
               "3:13: the machine is there already; expected machine as the "
               "first declaration"),

@@ -75,7 +75,7 @@ std::string ChangesText(const StatesReport& report) {
       Wrapped("", absl::StrCat("What ", report.variation, " changes, kernel ",
                                report.kernel_note, ".")),
       "\n", table.ToString(), "\n", report.lines.size(), " of ", report.rows,
-      " rows change\n");
+      " rows change\n\n", EvidenceText(report));
 }
 
 void AddAnswer(const StateLine& line, Json* object) {

@@ -144,6 +144,97 @@ TEST(CgroupFiles, SayEsrchForNobody) {
               SyscallFailsWithErrno(ESRCH));
 }
 
+// A killer's view of a cgroup: the processes in it, by creation.
+TEST(CgroupProcs, ListsProcessesThatHaveALiveThread) {
+  Kernel k;
+  Task& killer = k.Spawn("killer");
+  Task& shell = k.Spawn("shell");
+  Task& first = k.Spawn("first", {.parent = &shell});
+  Task& second = k.Spawn("second", {.parent = &shell});
+  (void)k.Spawn("outside");
+  User user = k.As(killer);
+  EXPECT_THAT(user.cgroup_procs(1, 0), SyscallFailsWithErrno(ESRCH));
+  ASSERT_THAT(user.cgroup_attach(first.pid(), 1), SyscallSucceeds());
+  ASSERT_THAT(user.cgroup_attach(second.pid(), 1), SyscallSucceeds());
+  EXPECT_EQ(user.cgroup_procs(1, 0).kernel(), first.pid());
+  EXPECT_EQ(user.cgroup_procs(1, 1).kernel(), second.pid());
+  EXPECT_THAT(user.cgroup_procs(1, 2), SyscallFailsWithErrno(ESRCH));
+  Kill(k, first, SIGKILL);
+  EXPECT_EQ(user.cgroup_procs(1, 0).kernel(), first.pid());
+  (void)k.RunUntilBlocked(first);
+  ASSERT_EQ(first.phase(), TaskPhase::kZombie);
+  EXPECT_EQ(user.cgroup_procs(1, 0).kernel(), second.pid());
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(CgroupProcs, ListsAProcessWhoseLeaderHasExited) {
+  Kernel k;
+  Task& killer = k.Spawn("killer");
+  Task& leader = k.Spawn("leader");
+  ASSERT_THAT(k.As(leader).clone_thread(), SyscallSucceeds());
+  ASSERT_THAT(k.As(killer).cgroup_attach(leader.pid(), 1), SyscallSucceeds());
+  k.Begin(leader, [](User user) { (void)user.exit(0); });
+  (void)k.RunUntilBlocked(leader);
+  EXPECT_EQ(k.As(killer).cgroup_procs(1, 0).kernel(), leader.pid());
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(CgroupProcs, HasTheChildrenBornInTheCgroup) {
+  Kernel k;
+  Task& killer = k.Spawn("killer");
+  Task& parent = k.Spawn("parent");
+  ASSERT_THAT(k.As(killer).cgroup_attach(parent.pid(), 1), SyscallSucceeds());
+  const int64_t child = k.As(parent).fork().kernel();
+  EXPECT_EQ(k.As(killer).cgroup_procs(1, 1).kernel(), child);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(CgroupAttach, SaysEsrchForNobody) {
+  Kernel k;
+  EXPECT_THAT(k.As(k.init()).cgroup_attach(30000, 1),
+              SyscallFailsWithErrno(ESRCH));
+}
+
+TEST(CgroupPidfds, AreInNoKernel) {
+  Kernel k;
+  EXPECT_THAT(k.As(k.init()).cgroup_pidfds(0, 0),
+              SyscallFailsWithErrno(ENOENT));
+}
+
+TEST(CgroupPidfds, NameTheProcessThatWasListedForGood) {
+  Kernel k({.proposals = {Proposal::kCgroupPidfds}, .pid_max = 7});
+  Task& killer = k.Spawn("killer");
+  Task& victim = k.Spawn("victim");
+  User user = k.As(killer);
+  EXPECT_THAT(user.cgroup_pidfds(1, 0), SyscallFailsWithErrno(ESRCH));
+  ASSERT_THAT(user.cgroup_attach(victim.pid(), 1), SyscallSucceeds());
+  const pid_t number = victim.pid();
+  const SysResult fd = user.cgroup_pidfds(1, 0);
+  ASSERT_THAT(fd, SyscallSucceeds());
+  Kill(k, victim, SIGKILL);
+  (void)k.RunUntilBlocked(victim);
+  ASSERT_EQ(k.As(k.init()).waitpid(number).kernel(), number);
+  // All other numbers are taken.
+  Task& other = k.Spawn("other");
+  ASSERT_EQ(other.pid(), number);
+  EXPECT_THAT(user.pidfd_send_signal(static_cast<int>(fd.kernel()), SIGKILL, 0),
+              SyscallFailsWithErrno(ESRCH));
+  EXPECT_THAT(user.process_mrelease(static_cast<int>(fd.kernel()), 0),
+              SyscallFailsWithErrno(ESRCH));
+  EXPECT_FALSE(fatal_signal_pending(other.raw()));
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+TEST(CgroupPidfds, SayEmfileWhenNoDescriptorIsLeft) {
+  Kernel k({.proposals = {Proposal::kCgroupPidfds}});
+  User user = k.As(k.Spawn("killer"));
+  for (int i = 0; i < kMaxFds; ++i) {
+    ASSERT_EQ(user.cgroup_pidfds(0, 0).kernel(), i);
+  }
+  EXPECT_THAT(user.cgroup_pidfds(0, 0), SyscallFailsWithErrno(EMFILE));
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
 TEST(CgroupPostFork, ChildOfAFrozenParentIsBornFrozen) {
   for (const bool v1 : {true, false}) {
     Kernel k;
