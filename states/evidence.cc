@@ -42,10 +42,6 @@ KernelVersion VersionOf(const RecordedKernel& kernel) {
   return *version;
 }
 
-bool SameSeries(const KernelVersion& a, const KernelVersion& b) {
-  return a.major == b.major && a.minor == b.minor;
-}
-
 bool SameAnswers(const Differences& a, const Differences& b) {
   return absl::c_all_of(DifferenceFields(), [&](const DifferenceField& field) {
     return !Decides(field) || field.value(a) == field.value(b);
@@ -81,6 +77,12 @@ bool RecordedKernel::HasRow(absl::string_view id) const {
   return absl::StrContains(rows, absl::StrCat(" ", id, " "));
 }
 
+bool RecordedKernel::IsOf(const KernelVersion& version) const {
+  const KernelVersion own = VersionOf(*this);
+  return own.major == version.major && own.minor == version.minor &&
+         version.rc == 0;
+}
+
 absl::Span<const RecordedKernel> RecordedKernels() { return kKernels; }
 
 AnswerEvidence EvidenceOfRow(absl::string_view id,
@@ -88,13 +90,11 @@ AnswerEvidence EvidenceOfRow(absl::string_view id,
   const RecordedKernel* alike = nullptr;
   for (const RecordedKernel& kernel : kKernels) {
     if (!kernel.HasRow(id)) continue;
-    const KernelVersion recorded = VersionOf(kernel);
-    // A release candidate may lack what its release has.
-    if (SameSeries(recorded, version.used) && version.used.rc == 0) {
+    if (kernel.IsOf(version.used)) {
       return {Evidence::kRecorded,
               absl::StrCat("Debian ", kernel.package_version)};
     }
-    if (SameAnswers(DifferencesAt(recorded), version.differences)) {
+    if (SameAnswers(DifferencesAt(VersionOf(kernel)), version.differences)) {
       alike = &kernel;
     }
   }

@@ -29,6 +29,9 @@ struct RecordedKernel {
   absl::string_view release;          // uname -r
   absl::string_view rows;             // ids, a space around each
   bool HasRow(absl::string_view id) const;
+  // Whether it is of that version's series. A candidate may lack what its
+  // release has: none is.
+  bool IsOf(const KernelVersion& version) const;
 };
 
 // By the names of their files.

@@ -50,12 +50,7 @@ Vector PlayOne(const State& state, const std::string& version) {
              .recorded = {},
              .otherwise = std::string(ToString(evidence.kind))};
   for (const RecordedKernel& kernel : RecordedKernels()) {
-    const absl::StatusOr<KernelVersion> recorded =
-        ParseKernelVersion(kernel.release);
-    REAP_CHECK(recorded.ok(), "vectors: a recording of no known kernel");
-    if (recorded->major == resolved->used.major &&
-        recorded->minor == resolved->used.minor && resolved->used.rc == 0 &&
-        kernel.HasRow(state.id)) {
+    if (kernel.IsOf(resolved->used) && kernel.HasRow(state.id)) {
       one.recorded.emplace_back(kernel.package_version);
     }
   }
