@@ -755,6 +755,7 @@ IDS = {
         "pidfd.leaks",
         "pidfd.any_thread",
         "pidfd.gone_bad",
+        "pidfd.any_namespace",
     ],
     "sched/rwsem.cc": [
         "rwsem.free_of_writers",
@@ -1027,7 +1028,6 @@ IDS = {
         "pidfd.enoent_inverted",
         "pidfd.thread_unchecked",
         "pidfd.thread_flag_inverted",
-        "pidfd.any_namespace",
         "pidfd.scope_flags",
         "pidfd.scope_thread",
         "pidfd.scope_inverted",
