@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/errno_names.h"
@@ -97,16 +98,24 @@ std::string PagesText(uint64_t start, const VmaPages& pages) {
   return OrNothing(absl::StrJoin(parts, " "));
 }
 
+// "/var/tmp/#1" for "/var/tmp/#4711", "socket:[1]" for "socket:[4711]".
+std::string NameText(const SmapsVma& vma, uint64_t file) {
+  if (vma.inode == 0) return OrNothing(absl::CEscape(vma.name));
+  return OrNothing(absl::CEscape(absl::StrReplaceAll(
+      vma.name,
+      {{absl::StrCat("#", vma.inode), absl::StrCat("#", file)},
+       {absl::StrCat("[", vma.inode, "]"), absl::StrCat("[", file, "]")}})));
+}
+
 std::string VmaText(const SmapsVma& vma, const VmaPages& pages, uint64_t file) {
   const SmapsPermissions& may = vma.permissions;
-  return absl::StrCat(absl::Hex(vma.start), "-", absl::Hex(vma.end), " ",
-                      may.read ? "r" : "-", may.write ? "w" : "-",
-                      may.execute ? "x" : "-", may.shared ? "s" : "p", " ",
-                      absl::Hex(vma.offset), " ", absl::Hex(vma.dev_major), ":",
-                      absl::Hex(vma.dev_minor), " ", file, "\t",
-                      OrNothing(absl::StrJoin(vma.vm_flags, " ")), "\t",
-                      SizesText(vma.kib), "\t", PagesText(vma.start, pages),
-                      "\t", OrNothing(absl::CEscape(vma.name)));
+  return absl::StrCat(
+      absl::Hex(vma.start), "-", absl::Hex(vma.end), " ", may.read ? "r" : "-",
+      may.write ? "w" : "-", may.execute ? "x" : "-", may.shared ? "s" : "p",
+      " ", absl::Hex(vma.offset), " ", absl::Hex(vma.dev_major), ":",
+      absl::Hex(vma.dev_minor), " ", file, "\t",
+      OrNothing(absl::StrJoin(vma.vm_flags, " ")), "\t", SizesText(vma.kib),
+      "\t", PagesText(vma.start, pages), "\t", NameText(vma, file));
 }
 
 // "1-4 7" for 1 2 3 4 7.
@@ -141,9 +150,9 @@ class Writer {
     const ProcStatus& status = process.status;
     return absl::StrCat(
         "m", Number(memories_, 'm',
-                    absl::StrFormat("%d %c %d %d\t%s", status.threads,
-                                    status.state, status.page_tables_kib,
-                                    status.locked_kib, NumbersText(vmas))));
+                    absl::StrFormat("%d %d %d\t%s", status.threads,
+                                    status.page_tables_kib, status.locked_kib,
+                                    NumbersText(vmas))));
   }
 
   std::string Take() { return std::move(text_); }
@@ -320,13 +329,11 @@ class Reader {
     ProcProcess process;
     const std::vector<absl::string_view> words = absl::StrSplit(fields[1], ' ');
     ProcStatus& status = process.status;
-    if (words.size() != 4 || !absl::SimpleAtoi(words[0], &status.threads) ||
-        words[1].size() != 1 ||
-        !absl::SimpleAtoi(words[2], &status.page_tables_kib) ||
-        !absl::SimpleAtoi(words[3], &status.locked_kib)) {
-      return Bad("a memory that can't be read", "THREADS STATE VMPTE VMLCK");
+    if (words.size() != 3 || !absl::SimpleAtoi(words[0], &status.threads) ||
+        !absl::SimpleAtoi(words[1], &status.page_tables_kib) ||
+        !absl::SimpleAtoi(words[2], &status.locked_kib)) {
+      return Bad("a memory that can't be read", "THREADS VMPTE VMLCK");
     }
-    status.state = words[1][0];
     status.has_memory = true;
     for (const absl::string_view part : absl::StrSplit(fields[2], ' ')) {
       const std::pair<absl::string_view, absl::string_view> ends =

@@ -8,14 +8,15 @@
 //
 //   kernel  RELEASE
 //   vN      START-END PERMS OFFSET MAJOR:MINOR FILE  FLAGS  SIZES  PAGES  NAME
-//   mN      THREADS STATE VMPTE VMLCK  VMAS
+//   mN      THREADS VMPTE VMLCK  VMAS
 //   row     ID  RESULT  EFFECT  [mBEFORE  mAFTER]
 //   lacks   ID  WHY
 //
 // Every VMA and every memory is written once, before its first use, and
 // numbered from 1: most rows share them.
 //   FILE    files are numbered in each memory in the order of their mappings,
-//           as inode numbers are not the same twice; 0: none
+//           as inode numbers are not the same twice; 0: none. In a NAME the
+//           number is put in place of the inode's, too
 //   SIZES   those of smaps that are not 0, KiB: "rss=24 anonymous=8"
 //   PAGES   runs of pages with the same flags (PageFlag, hexadecimal), as
 //           "PAGE+COUNT:FLAGS" from the start of the VMA; "s" before them: huge

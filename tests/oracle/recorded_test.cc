@@ -133,6 +133,16 @@ TEST(RecordingsTest, AreOfAllTheKernelsThatTheDocsName) {
                                                "7.1", "7.2", "7.3"}));
 }
 
+// So a kernel that is recorded again shows what has changed, and nothing else.
+TEST(RecordingsTest, AreAsTheyAreWritten) {
+  for (const Recorded& kernel : All()) {
+    const absl::StatusOr<std::string> text =
+        ReadFile(absl::StrCat(kFolder, "/", kernel.package_version, ".tsv"));
+    ASSERT_TRUE(text.ok()) << text.status();
+    EXPECT_EQ(RecordingText(kernel.recording), *text);
+  }
+}
+
 // A row that the host knows and no recording has would never be compared.
 TEST(RecordingsTest, HaveEveryRow) {
   std::set<std::string> ids;
