@@ -52,6 +52,26 @@ bool IsKilled(Task& task) {
   return (task.raw()->signal->flags & SIGNAL_GROUP_EXIT) != 0;
 }
 
+// What a task that finds no memory does: it calls the OOM killer.
+int64_t RunOutOfMemory() {
+  OomState& oom = Here<OomState>();
+  mutex_lock(&oom.oom_lock);
+  oom_control oc;
+  const bool progress = out_of_memory(&oc);
+  mutex_unlock(&oom.oom_lock);
+  return progress ? 1 : 0;
+}
+
+// The same by hand: alt-sysrq-f waits for no victim.
+int64_t PressSysrqF() {
+  OomState& oom = Here<OomState>();
+  mutex_lock(&oom.oom_lock);
+  oom_control oc{.order = -1};
+  const bool progress = out_of_memory(&oc);
+  mutex_unlock(&oom.oom_lock);
+  return progress ? 1 : 0;
+}
+
 int64_t Badness(Kernel& k, Task& of) {
   task_struct* p = of.raw();
   return k
@@ -174,29 +194,57 @@ TEST(OomReaper, GivesUpAfterTenTriesAndHidesTheMm) {
 }
 
 TEST(OomReaper, IsQueuedOnceForAnMmHoweverManyThreadsAreMarked) {
-  Kernel k;
-  Task& victim = SpawnWith(k, "victim", 8);
-  Task& thread =
-      k.TaskOf(static_cast<pid_t>(int64_t{k.As(victim).clone_thread()}));
-  Sleep(k, victim);
-  // The thread, killed with its group, runs out of memory itself.
-  k.OomKill(victim);
-  k.BeginCall(thread, []() -> int64_t {
-    OomState& oom = Here<OomState>();
-    mutex_lock(&oom.oom_lock);
-    oom_control oc;
-    const bool progress = out_of_memory(&oc);
-    mutex_unlock(&oom.oom_lock);
-    return progress ? 1 : 0;
-  });
-  k.Hold(thread);
-  k.AdvanceTime(3 * kSecond);
-  int woken = 0;
-  for (const std::string& event : k.TraceEvents()) {
-    woken += event.starts_with("wake_reaper") ? 1 : 0;
+  for (const char* version : {"v5.15-rc1", "v6.18"}) {
+    SCOPED_TRACE(version);
+    Kernel k({.version = version});
+    // Were it to run, the first of two in the queue would be gone at once.
+    k.Hold(k.oom_reaper());
+    Task& victim = SpawnWith(k, "victim", 8);
+    Task& thread =
+        k.TaskOf(static_cast<pid_t>(int64_t{k.As(victim).clone_thread()}));
+    // The thread is about to run out of memory when its group is killed.
+    k.BeginCall(thread, RunOutOfMemory);
+    ASSERT_EQ(k.RunUntil(thread, Point::kMutexLock), Stepped::kAtPoint);
+    k.Hold(thread);
+    Sleep(k, victim);
+    k.OomKill(victim);
+    const Stepped stepped = k.RunUntil(thread, Point::kDoExit);
+    if (stepped == Stepped::kAtPoint) k.AdvanceTime(3 * kSecond);
+    ASSERT_EQ(k.TakeVerdict().what, "");
+    EXPECT_EQ(stepped, Stepped::kAtPoint);
+    EXPECT_EQ(k.oom().oom_victims, 2u);
+    int woken = 0;
+    for (const std::string& event : k.TraceEvents()) {
+      woken += event.starts_with("wake_reaper") ? 1 : 0;
+    }
+    EXPECT_EQ(woken, 1);
+    k.Release(thread);
+    k.Release(k.oom_reaper());
+    ExpectCleanEnd(k);
   }
-  EXPECT_EQ(woken, 1);
-  k.Release(thread);
+}
+
+TEST(OomReaper, ReapsAllThatAreQueued) {
+  Kernel k;
+  k.Hold(k.oom_reaper());
+  Task& first = SpawnWith(k, "first", 64);
+  Task& second = SpawnWith(k, "second", 64);
+  for (Task* victim : {&first, &second}) {
+    Sleep(k, *victim);
+    EXPECT_THAT(k.As(k.init()).oom_score_adj(victim->pid(), 1000),
+                SyscallSucceeds());
+    EXPECT_THAT(k.Call(k.init().raw(), PressSysrqF),
+                SyscallSucceedsWithValue(1));
+    ASSERT_TRUE(IsKilled(*victim));
+    EXPECT_THAT(k.As(k.init()).oom_score_adj(victim->pid(), -1000),
+                SyscallSucceeds());
+  }
+  k.AdvanceTime(2 * kSecond);  // both are in the queue
+  EXPECT_FALSE(first.mm().oom_skip() || second.mm().oom_skip());
+  k.Release(k.oom_reaper());
+  k.RunUntilIdle();
+  EXPECT_TRUE(first.mm().oom_skip());
+  EXPECT_TRUE(second.mm().oom_skip());
   ExpectCleanEnd(k);
 }
 
@@ -307,6 +355,22 @@ TEST(OomKiller, CountsResidentPagesSwapAndPageTables) {
   ExpectCleanEnd(k);
 }
 
+TEST(OomKiller, CountsWhatIsSwappedOut) {
+  Kernel k;
+  Task& task = k.Spawn("task");
+  const int64_t heap = k.As(task).mmap(Pages(64).bytes(), Anonymous());
+  EXPECT_THAT(k.As(task).touch(heap, Pages(64).bytes()), SyscallSucceeds());
+  EXPECT_THAT(k.As(task).madvise(heap, Pages(64).bytes(), MADV_PAGEOUT),
+              SyscallSucceeds());
+  EXPECT_EQ(task.mm().rss(MM_SWAPENTS), Pages(64));
+  // All 64 slots have reached the counter that is read; and of the 64 pages
+  // that are gone only 32 have left theirs.
+  const int64_t tables =
+      static_cast<int64_t>(task.mm().page_tables().raw() / 4096);
+  EXPECT_EQ(Badness(k, task), 64 + 32 + tables);
+  ExpectCleanEnd(k);
+}
+
 TEST(OomKiller, KeepsItsHandsOffTheUnkillable) {
   Kernel k;
   Task& exempt = SpawnWith(k, "exempt", 64);
@@ -344,6 +408,80 @@ TEST(OomKiller, WaitsForAVictimThatMayStillFreeItsMemory) {
   k.AdvanceTime(3 * kSecond);  // the reaper hides the victim's mm
   (void)k.As(k.init()).run_out_of_memory();
   EXPECT_TRUE(IsKilled(next));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, WaitsForItsVictimThoughOthersGrowLarger) {
+  Kernel k;
+  // One before the victim in the list, a candidate until the victim is met,
+  // and one behind.
+  Task& before = SpawnWith(k, "before", 16);
+  Task& victim = SpawnWith(k, "victim", 64);
+  Task& behind = SpawnWith(k, "behind", 16);
+  Sleep(k, victim);
+  (void)k.As(k.init()).run_out_of_memory();
+  ASSERT_TRUE(IsKilled(victim));
+  for (Task* task : {&before, &behind}) {
+    const int64_t heap = k.As(*task).mmap(Pages(128).bytes(), Anonymous());
+    EXPECT_THAT(k.As(*task).touch(heap, Pages(128).bytes()), SyscallSucceeds());
+  }
+  EXPECT_THAT(k.As(k.init()).run_out_of_memory(), SyscallSucceedsWithValue(1));
+  EXPECT_FALSE(IsKilled(before));
+  EXPECT_FALSE(IsKilled(behind));
+  ExpectCleanEnd(k);
+}
+
+// The sharer is no OOM victim itself, only killed with one.
+TEST(OomKiller, PassesOverHiddenMemoryWhoeverHasIt) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  Task& sharer = k.TaskOf(static_cast<pid_t>(int64_t{k.As(victim).clone_vm()}));
+  Task& next = SpawnWith(k, "next", 1);
+  Sleep(k, victim);
+  Sleep(k, sharer);
+  k.OomKill(victim);
+  EXPECT_GT(Badness(k, sharer), 0);
+  k.AdvanceTime(3 * kSecond);  // the reaper hides what they share
+  EXPECT_EQ(Badness(k, sharer), -1);
+  EXPECT_THAT(k.As(k.init()).oom_score_adj(sharer.pid(), 1000),
+              SyscallSucceeds());
+  (void)k.As(k.init()).run_out_of_memory();
+  EXPECT_TRUE(IsKilled(next));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, LetsACallerThatDiesThrough) {
+  Kernel k;
+  Task& caller = SpawnWith(k, "caller", 1);
+  Task& large = SpawnWith(k, "large", 64);
+  k.BeginCall(caller, RunOutOfMemory);
+  ASSERT_EQ(k.RunUntil(caller, Point::kMutexLock), Stepped::kAtPoint);
+  EXPECT_THAT(k.As(k.init()).kill(caller.pid(), SIGKILL), SyscallSucceeds());
+  k.RunUntilIdle();
+  EXPECT_FALSE(caller.has_mm());
+  EXPECT_FALSE(IsKilled(large));
+  EXPECT_THAT(k.Dmesg(), IsEmpty());
+  EXPECT_THAT(k.TraceEvents(),
+              ElementsAre(StartsWith("mark_victim: pid=" +
+                                     std::to_string(caller.pid()))));
+  ExpectCleanEnd(k);
+}
+
+TEST(OomKiller, LetsGoOfAVictimThatHasJustLeftItsMemory) {
+  Kernel k;
+  Task& victim = SpawnWith(k, "victim", 64);
+  k.BeginCall(k.init(), RunOutOfMemory);
+  // To be weighed, and to be killed.
+  for (int locked = 0; locked < 2; ++locked) {
+    ASSERT_EQ(k.RunUntil(k.init(), Point::kSpinLock), Stepped::kAtPoint);
+  }
+  k.Hold(k.init());
+  EXPECT_THAT(k.As(victim).exit_group(0), SyscallNeverReturns());
+  ASSERT_FALSE(victim.has_mm());
+  EXPECT_EQ(k.Finish(k.init()), Stepped::kDone);
+  EXPECT_THAT(k.Dmesg(), ElementsAre(HasSubstr("(victim) is already exiting")));
+  EXPECT_EQ(k.oom().oom_victims, 0u);
+  k.Release(k.init());
   ExpectCleanEnd(k);
 }
 
