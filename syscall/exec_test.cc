@@ -8,9 +8,12 @@
 
 #include "sched/file.h"
 #include "sched/pid.h"
+#include "sched/signal.h"
+#include "sched/task.h"
 #include "syscall/fork.h"
 #include "syscall/kernel.h"
 #include "syscall/matchers.h"
+#include "syscall/signal.h"
 
 namespace reapsim {
 namespace {
@@ -183,6 +186,61 @@ TEST(Exec, ByAThreadTakesTheLeadersPlace) {
     EXPECT_THAT(k.As(parent).kill(pid, SIGKILL), SyscallSucceeds());
     EXPECT_THAT(k.As(parent).waitpid(-1), SyscallSucceedsWithValue(pid));
     EXPECT_THAT(k.As(parent).waitpid(-1), SyscallFailsWithErrno(ECHILD));
+    EXPECT_THAT(k.Shutdown(), IsEmpty());
+  }
+}
+
+// Somebody has found the old leader by its pid and sends it a signal when it is
+// already released; the pid by then is the thread's.
+TEST(Exec, ByAThreadIsNotMissedByASignalToTheLeader) {
+  Kernel k;
+  Task& leader = k.Spawn("leader");
+  Task& thread = CloneThread(k, leader);
+  Task& sender = k.Spawn("sender");
+  const pid_t pid = leader.pid();
+  k.BeginCall(sender, [pid]() -> int64_t { return sys_kill(pid, SIGKILL); });
+  // Of sys_kill(), of kill_pid_info() and of the look at permissions; the
+  // fourth, of lock_task_sighand(), comes before it reads the leader's table.
+  for (int entered = 0; entered < 4; ++entered) {
+    ASSERT_EQ(k.RunUntil(sender, Point::kRcuReadLock), Stepped::kAtPoint);
+  }
+  k.Hold(sender);
+  BeginExec(k, thread);
+  ASSERT_EQ(k.Finish(thread), Stepped::kDone);
+  ASSERT_EQ(leader.phase(), TaskPhase::kGone);
+  ASSERT_EQ(thread.raw()->pid, pid);
+  EXPECT_EQ(k.Finish(sender), Stepped::kDone);
+  EXPECT_THAT(k.Result(sender), SyscallSucceeds());
+  EXPECT_NE(thread.raw()->signal->flags & SIGNAL_GROUP_EXIT, 0u);
+  k.Release(sender);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
+// Who holds task_lock() of a task may rely on the mm that it has.
+TEST(TaskLock, KeepsTheMmOfATask) {
+  for (const bool exits : {false, true}) {
+    SCOPED_TRACE(exits ? "exit" : "exec");
+    Kernel k;
+    Task& task = k.Spawn("task");
+    Task& observer = k.Spawn("observer");
+    task_struct* p = task.raw();
+    const mm_struct* mm = p->mm;
+    k.BeginCall(observer, [p]() -> int64_t {
+      task_lock(p);
+      Mark(Point::kMreleaseChecked);
+      task_unlock(p);
+      return 0;
+    });
+    ASSERT_EQ(k.RunUntil(observer, Point::kMreleaseChecked), Stepped::kAtPoint);
+    k.Hold(observer);
+    k.Begin(task, [exits](User user) {
+      exits ? (void)user.exit_group(0) : (void)user.execve();
+    });
+    EXPECT_EQ(k.RunUntilBlocked(task), Stepped::kBlocked);
+    EXPECT_EQ(p->mm, mm);
+    k.Release(observer);
+    k.RunUntilIdle();
+    EXPECT_NE(p->mm, mm);
     EXPECT_THAT(k.Shutdown(), IsEmpty());
   }
 }

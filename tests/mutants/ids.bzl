@@ -867,6 +867,7 @@ IDS = {
         "signal.zap_not_pending",
         "signal.zap_asleep",
         "signal.zombie_alive",
+        "signal.looks_once",
         "signal.ignored_zombie",
         "signal.traced_autoreap",
         "signal.parent_not_told",
@@ -927,6 +928,7 @@ IDS = {
     ],
     "syscall/exec.cc": [
         "exec.active_mm",
+        "exec.no_task_lock",
         "exec.no_release",
         "exec.no_update_lock",
         "exec.no_mmap_lock",
@@ -990,6 +992,7 @@ IDS = {
         "exit.mm_keeps_lock",
         "exit.mm_no_owner",
         "exit.mm_kept",
+        "exit.mm_no_task_lock",
         "exit.victim_counted",
         "exit.victim_uncounted",
         "exit.put_first",
