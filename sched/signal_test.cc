@@ -175,6 +175,24 @@ TEST(CompleteSignalTest, AsksTheAddressedThreadThenTheOthersInTurn) {
   EXPECT_EQ(leader->signal->curr_target, second);
 }
 
+TEST(SendSignalTest, AsksNobodyElseWhenTheSignalIsPending) {
+  TestWorld world;
+  task_struct* sender = world.NewProcess();
+  task_struct* leader = world.NewProcess();
+  task_struct* other = world.NewThread(leader);
+  world.As(leader, [=] {
+    sighand_struct* sighand = leader->sighand;
+    spin_lock(&sighand->siglock);
+    sighand->action[SIGUSR1] = SigDisposition::kHandler;
+    spin_unlock(&sighand->siglock);
+  });
+  for (int sent = 0; sent < 2; ++sent) {
+    Kill(world, sender, leader, SIGUSR1);
+    EXPECT_TRUE(signal_pending(leader));
+    EXPECT_FALSE(signal_pending(other));
+  }
+}
+
 TEST(CompleteSignalTest, LeavesOtherThreadsAloneWhenOneWasMeant) {
   TestWorld world;
   task_struct* leader = world.NewProcess();
@@ -422,13 +440,16 @@ TEST(ExitSignalsTest, PassesTheGroupsSignalsOn) {
   TestWorld world;
   task_struct* leader = world.NewProcess();
   task_struct* blind = world.NewThread(leader);
+  task_struct* dying = world.NewThread(leader);
   task_struct* heir = world.NewThread(leader);
   blind->blocked = SigBit(SIGUSR1);
+  dying->flags |= PF_EXITING;
   leader->signal->shared_pending = SigBit(SIGUSR1);
   leader->thread_flags |= TIF_SIGPENDING;
   world.As(leader, [=] { exit_signals(leader); });
   EXPECT_NE(leader->flags & PF_EXITING, 0u);
   EXPECT_FALSE(signal_pending(blind));
+  EXPECT_FALSE(signal_pending(dying));
   EXPECT_TRUE(signal_pending(heir));
 }
 

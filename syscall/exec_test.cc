@@ -216,6 +216,29 @@ TEST(Exec, ByAThreadIsNotMissedByASignalToTheLeader) {
   EXPECT_THAT(k.Shutdown(), IsEmpty());
 }
 
+// Somebody has found the table of handlers that an exec leaves to others, and
+// waits for its lock.
+TEST(Exec, IsNotMissedByASignalForTheTableThatItLeft) {
+  Kernel k;
+  Task& task = k.Spawn("task");
+  Task& sharer =
+      k.TaskOf(static_cast<pid_t>(k.As(task).clone_vm(CLONE_SIGHAND).kernel()));
+  Task& sender = k.Spawn("sender");
+  const pid_t pid = task.pid();
+  k.BeginCall(sender, [pid]() -> int64_t { return sys_kill(pid, SIGKILL); });
+  ASSERT_EQ(k.RunUntil(sender, Point::kSpinLock), Stepped::kAtPoint);
+  k.Hold(sender);
+  ASSERT_THAT(k.As(task).execve(), SyscallSucceeds());
+  ASSERT_NE(task.raw()->sighand, sharer.raw()->sighand);
+  const Stepped stepped = k.Finish(sender);
+  ASSERT_EQ(k.TakeVerdict().what, "");
+  EXPECT_EQ(stepped, Stepped::kDone);
+  EXPECT_NE(task.raw()->signal->flags & SIGNAL_GROUP_EXIT, 0u);
+  EXPECT_EQ(sharer.phase(), TaskPhase::kAlive);
+  k.Release(sender);
+  EXPECT_THAT(k.Shutdown(), IsEmpty());
+}
+
 // Who holds task_lock() of a task may rely on the mm that it has.
 TEST(TaskLock, KeepsTheMmOfATask) {
   for (const bool exits : {false, true}) {
