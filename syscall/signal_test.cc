@@ -267,6 +267,28 @@ TEST(DoSignalStop, StopsEveryThreadUntilContinued) {
   }
 }
 
+// It takes part as it goes, or is not asked to.
+TEST(DoSignalStop, DoesNotWaitForAThreadThatExits) {
+  for (const Point stands : {Point::kExitSignals, Point::kExitSignalsDone}) {
+    SCOPED_TRACE(PointName(stands));
+    Kernel k;
+    Task& leader = k.Spawn("leader");
+    ASSERT_THAT(k.As(leader).clone_thread(), SyscallSucceeds());
+    Task& thread = k.NewestTask();
+    k.Begin(thread, [](User user) { (void)user.exit(0); });
+    ASSERT_EQ(k.RunUntil(thread, stands), Stepped::kAtPoint);
+    k.Hold(thread);
+    Kill(k, leader, SIGSTOP);
+    k.RunUntilIdle();
+    k.Release(thread);
+    k.RunUntilIdle();
+    EXPECT_EQ(thread.phase(), TaskPhase::kGone);
+    EXPECT_EQ(leader.raw()->__state, TASK_STOPPED);
+    EXPECT_EQ(leader.raw()->signal->flags, SIGNAL_STOP_STOPPED);
+    EXPECT_THAT(k.Shutdown(), IsEmpty());
+  }
+}
+
 TEST(DoSignalStop, SigtermWaitsForTheContinue) {
   Kernel k;
   Task& task = k.Spawn("task");
