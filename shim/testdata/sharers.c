@@ -11,8 +11,9 @@ static int sleep_forever(void* ready) {
 
 int main(void) {
   int ready[2];
+  int numbers[2];
   pid_t pids[2];
-  if (pipe(ready) != 0) return 70;
+  if (pipe(ready) != 0 || pipe(numbers) != 0) return 70;
   const pid_t first = fork();
   if (first == 0) {
     map_touched(1 << 20);
@@ -21,18 +22,14 @@ int main(void) {
                                CLONE_VM | CLONE_PARENT | SIGCHLD, &ready[1]);
     pids[0] = getpid();
     pids[1] = second;
-    if (write(ready[1], pids, sizeof(pids)) != sizeof(pids)) _exit(70);
+    if (write(numbers[1], pids, sizeof(pids)) != sizeof(pids)) _exit(70);
     for (;;) pause();
   }
-  // Both are ready: one byte, and the two numbers, in either order.
-  char text[1 + sizeof(pids)];
-  size_t got = 0;
-  while (got < sizeof(text)) {
-    const ssize_t more = read(ready[0], text + got, sizeof(text) - got);
-    if (more <= 0) return 70;
-    got += (size_t)more;
+  char byte;
+  if (read(ready[0], &byte, 1) != 1 ||
+      read(numbers[0], pids, sizeof(pids)) != sizeof(pids)) {
+    return 70;
   }
-  memcpy(pids, text + (text[0] == '\0'), sizeof(pids));
   int fds[2] = {open_pidfd(pids[0]), open_pidfd(pids[1])};
   show("both alive", mrelease(fds[0], 0));
   kill(pids[0], SIGKILL);
