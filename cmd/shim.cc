@@ -68,7 +68,7 @@ absl::StatusOr<ShimEnd> Shim(absl::Span<const std::string> args) {
   if (!model.ok()) return model.status();
   absl::StatusOr<std::string> library = FindLibrary();
   if (!library.ok()) return library.status();
-  ShimOptions options{.model = *model, .library = *std::move(library)};
+  ShimOptions options{.model = *model, .preload = *std::move(library)};
   options.complain = [](absl::string_view line) {
     WriteLine(STDERR_FILENO, line);
   };

@@ -773,12 +773,12 @@ absl::Status Prepare() {
 
 void SetEnvironment(const ShimOptions& options, const Listener& listener) {
   (void)setenv(REAPSIM_SHIM_SOCKET, listener.name.c_str(), 1);
-  if (options.library.empty()) return;
+  if (options.preload.empty()) return;
   const char* others = std::getenv("LD_PRELOAD");
   (void)setenv("LD_PRELOAD",
                others == nullptr || *others == '\0'
-                   ? options.library.c_str()
-                   : absl::StrCat(options.library, ":", others).c_str(),
+                   ? options.preload.c_str()
+                   : absl::StrCat(options.preload, ":", others).c_str(),
                1);
 }
 

@@ -21,7 +21,7 @@ namespace reapsim {
 struct ShimOptions {
   ShimModel model;
   // To preload: libreapsim_shim.so. Empty: it is linked into the program.
-  std::string library;
+  std::string preload;
   // Told, line by line, what the shim does, and what it refuses.
   std::function<void(absl::string_view)> trace = nullptr;
   std::function<void(absl::string_view)> complain = nullptr;
