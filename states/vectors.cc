@@ -26,8 +26,6 @@ constexpr char kHead[] =
     "state\ttitle\tfrom\tto\tresult\teffect\tevidence\n";
 
 constexpr KernelVersion kOldest = {.major = 5, .minor = 10};
-constexpr int kLastOfFive = 19;
-constexpr int kLastOfSix = 19;
 
 struct Vector {
   std::string from;
@@ -84,16 +82,17 @@ std::vector<std::string> VectorVersions() {
   const auto older = [](const KernelVersion& a, const KernelVersion& b) {
     return a < b;
   };
-  const KernelVersion newest = NewestKnownVersion();
   absl::btree_set<KernelVersion, decltype(older)> versions(older);
-  const auto add_series = [&](int major, int first, int last) {
-    for (int minor = first; minor <= last; ++minor) {
-      versions.insert({.major = major, .minor = minor});
+  for (int major = kOldest.major; major <= NewestKnownVersion().major;
+       ++major) {
+    // What was never released, or is not known, can't be read.
+    for (int minor = major == kOldest.major ? kOldest.minor : 0;; ++minor) {
+      const absl::StatusOr<KernelVersion> release =
+          ParseKnownVersion(absl::StrCat(major, ".", minor));
+      if (!release.ok()) break;
+      versions.insert(*release);
     }
-  };
-  add_series(kOldest.major, kOldest.minor, kLastOfFive);
-  add_series(6, 0, kLastOfSix);
-  add_series(newest.major, 0, newest.minor);
+  }
   for (const DifferenceRow& row : DifferenceRows()) {
     for (const KernelVersion& edge : {row.since, row.until}) {
       if (edge == KernelVersion{}) continue;

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records what Debian's kernels do in every row of `reapsim conform`.
 
-usage: tests/oracle/record.py [--series=X.Y,...] [--work=DIR] [--probe=FILE]
+usage: ./bazelw run -c opt //tests/oracle:record -- [--series=X.Y,...]
+                                                     [--work=DIR]
 
 Downloads the newest kernel of each series from the archive that this machine's
 apt knows, boots it in an emulator with an initramfs made here, and writes what
@@ -26,8 +27,7 @@ import subprocess
 import sys
 
 # `bazel run` tells where the tree is that the recordings go to.
-ROOT = os.environ.get("BUILD_WORKSPACE_DIRECTORY") or os.path.dirname(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.environ.get("BUILD_WORKSPACE_DIRECTORY", os.getcwd())
 RECORDED = os.path.join(ROOT, "tests/oracle/recorded")
 EMULATOR = "qemu-system-x86"
 
@@ -331,15 +331,6 @@ def install_emulator():
         EMULATOR, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
 
 
-def build_probe():
-    """The static program, built here."""
-    target = "//tests/oracle:probe"
-    bazelw = os.path.join(ROOT, "bazelw")
-    run(bazelw, "build", "-c", "opt", target, cwd=ROOT)
-    folder = run(bazelw, "info", "-c", "opt", "bazel-bin", cwd=ROOT).strip()
-    return os.path.join(folder, "tests/oracle/probe")
-
-
 def main():
     """Records what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -347,11 +338,11 @@ def main():
                         help="such as 6.1,6.12; default: all")
     parser.add_argument("--work", default=os.path.join(ROOT, ".cache/oracle"),
                         help="where downloads are kept")
-    parser.add_argument("--probe", help="not built anew")
+    parser.add_argument("--probe", required=True,
+                        help="the static program; the target gives it")
     options = parser.parse_args()
     try:
         install_emulator()
-        probe = options.probe or build_probe()
         work = os.path.abspath(options.work)
         archive = Archive(work)
         archive.update()
@@ -360,7 +351,8 @@ def main():
         recorded = 0
         for series in all_series:
             try:
-                recorded += record_newest(archive, series, probe, work)
+                recorded += record_newest(archive, series, options.probe,
+                                          work)
             except Error as error:
                 print("%s: %s" % (series, error), flush=True)
                 failed.append(series)
