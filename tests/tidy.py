@@ -25,18 +25,21 @@ FLOORS = {
     "import": 4,
     "states": 4,
     "litmus": 4,
+    "latency": 5,
     "conform": 5,
     "shim": 5,
-    "cmd": 6,
-    "bench": 6,
-    "tests": 6,
-    "examples": 6,
+    "calibrate": 6,
+    "cmd": 7,
+    "bench": 7,
+    "tests": 7,
+    "examples": 7,
 }
 
 # Rooms in which the modelled machine lives.
 MODEL = ("base", "sched", "mm", "syscall")
 # Rooms whose results must be the same on every machine and in every run.
-DETERMINISTIC = MODEL + ("explore", "report", "import", "states", "litmus")
+DETERMINISTIC = MODEL + ("explore", "report", "import", "states", "litmus",
+                         "latency")
 EVERYWHERE = tuple(FLOORS)
 
 # (rooms, what is banned there, what to write instead)
