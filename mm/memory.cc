@@ -420,6 +420,8 @@ struct ZapSection {
   bool force_break = false;
   int64_t rss[NR_MM_COUNTERS] = {};
   uint64_t dirty = 0;
+  uint64_t young = 0;
+  uint64_t joined = 0;  // pages that belong to the same folio as the one before
 };
 
 // Leaves a uffd-wp marker where a protected page of a file was: userfaultfd
@@ -474,8 +476,10 @@ void zap_present_folio_ptes(ZapSection* z, pte_t* pte, uint32_t nr) {
     }
     if (pte_young(any) && (z->vma->vm_flags & VM_SEQ_READ) == 0) {
       head->flags |= PG_referenced;
+      z->young += nr;
     }
   }
+  z->joined += nr - 1;
   z->rss[mm_counter_of(flags)] -= nr;
   zap_install_uffd_wp_if_needed(*z, pte, nr, first);
   if (!delay_rmap) folio_remove_rmap_ptes(pfn, nr, z->vma);
@@ -642,11 +646,16 @@ uint32_t zap_nonpresent_ptes(ZapSection* z, pte_t* pte, uint64_t max_nr) {
 }
 
 void ChargeZap(const ZapSection& z) {
+  const auto anon = static_cast<uint64_t>(-z.rss[MM_ANONPAGES]);
+  const auto file = static_cast<uint64_t>(-z.rss[MM_FILEPAGES]);
+  const auto shmem = static_cast<uint64_t>(-z.rss[MM_SHMEMPAGES]);
   Charge(Cost::kPteTableVisited, 1);
-  Charge(Cost::kAnonPage, static_cast<uint64_t>(-z.rss[MM_ANONPAGES]));
-  Charge(Cost::kFilePage, static_cast<uint64_t>(-z.rss[MM_FILEPAGES]));
-  Charge(Cost::kShmemPage, static_cast<uint64_t>(-z.rss[MM_SHMEMPAGES]));
+  Charge(Cost::kAnonPage, anon);
+  Charge(Cost::kFilePage, file);
+  Charge(Cost::kShmemPage, shmem);
+  Charge(Cost::kFolio, anon + file + shmem - z.joined);
   Charge(Cost::kDirtyPage, z.dirty);
+  Charge(Cost::kYoungPage, z.young);
 }
 
 // The entries of one PTE table that cover [address, end). Returns how far it

@@ -373,6 +373,7 @@ void FreeVmas(mm_struct* mm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     mm->mm_mt.erase(mm->mm_mt.iterator_to(*vma));
     vma_mark_detached(vma);
     remove_vma(vma, /*unreachable=*/true);
+    Charge(Cost::kVmaFreed, 1);
     count++;
     cond_resched();
     vma = next;
@@ -460,6 +461,7 @@ void exit_mmap_read_then_write(mm_struct* mm) {
 }  // namespace
 
 void exit_mmap(mm_struct* mm) {
+  Charge(Cost::kMmExit, 1);
   Mark(Point::kExitMmap);
   mmu_notifier_release(mm);
   switch (differences().exit_mmap_protocol) {

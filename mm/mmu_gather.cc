@@ -51,6 +51,7 @@ void tlb_batch_free_encoded_pages(mmu_gather_batch* batch) {
     SchedulePoint(Point::kTlbBatchFree, Access::kWrite,
                   NumberOf(mm_state().mem_map));
     free_pages_and_swap_cache(slots, nr);
+    Charge(Cost::kBatchFreed, 1);
     done += nr;
     cond_resched();
   }

@@ -188,6 +188,7 @@ bool __oom_reap_task_mm(mm_struct* mm) {
   const bool reverse = differences().walks_in_reverse;
   const mmu_notifier_event event =
       differences().notifies_clear ? MMU_NOTIFY_CLEAR : MMU_NOTIFY_UNMAP;
+  Charge(Cost::kReapWalk, 1);
   for (vm_area_struct* vma = reverse ? vma_last(mm) : vma_first(mm);
        vma != nullptr; vma = reverse ? vma_prev(vma) : vma_next(vma)) {
     Mark(Point::kReapVma);

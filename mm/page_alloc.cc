@@ -87,13 +87,16 @@ void FreeHuge(MmState& mm, pfn_t head) {
   FrameAt(mm, head)->_mapcount = mm.free_huge;
   mm.free_huge = head;
   mm.nr_free += nr;
+  mm.history->pages_freed += nr;
+  Charge(Cost::kHugePageFreed, 1);
 }
 
 [[noreturn]] void FailDoublePut() {
   Fail(VerdictKind::kDoubleFree, "S6: a reference to a free page is dropped");
 }
 
-// Drops references; returns how many frames that freed.
+// Drops references; returns how many base pages that freed. A huge page has
+// been counted and charged for then.
 inline uint32_t PutRefs(MmState& mm, pfn_t pfn, uint32_t refs) {
   page* p = FrameAt(mm, pfn);
   if ((p->flags & PG_reserved) != 0) return 0;
@@ -110,7 +113,7 @@ inline uint32_t PutRefs(MmState& mm, pfn_t pfn, uint32_t refs) {
     return 1;
   }
   FreeHuge(mm, pfn);
-  return static_cast<uint32_t>(GeometryOf(mm).hpage_pmd_nr());
+  return 0;
 }
 
 void NoteFreed(MmState& mm, uint64_t freed) {

@@ -76,8 +76,9 @@ Fiber* Engine::NewFiber(void* owner, void (*entry)(void*)) {
   fiber->owner = owner;
   fiber->entry = entry;
   fiber->stack = stacks_->base + fiber->id * kStackSize;
-  if (state_->races != nullptr && state_->current != nullptr) {
-    RaceFork(*state_, fiber);
+  if (state_->current != nullptr) {
+    state_->fibers.HistoryOf(fiber).sched = state_->past->sched;
+    if (state_->races != nullptr) RaceFork(*state_, fiber);
   }
   fiber_changes_++;
   return fiber;
@@ -96,8 +97,9 @@ Stop Engine::Resume(Fiber* fiber) {
   state_->current = nullptr;
   in_modelled_task = true;
   SetCurrent(fiber);
-  state_->watched =
-      keep_trace_ || chooser_ != nullptr || fiber->stop_at != Point::kNone;
+  state_->watched = keep_trace_ || chooser_ != nullptr ||
+                    history_->prices != nullptr ||
+                    fiber->stop_at != Point::kNone;
   const transfer_t back = jump_fcontext(fiber->context, &g_host);
   in_modelled_task = false;
   // In explored mode it need not be the one that was resumed.
@@ -143,6 +145,15 @@ inline void Engine::GiveWay(Fiber* fiber) {
     SwitchToHost(Stop::kAtPoint);
   } else {
     SwitchTo(fiber, next);
+  }
+}
+
+void Engine::GiveWayToWork() {
+  const FiberHistory* past = state_->past;
+  // What holds a spinlock is not preempted; it will be at its next point.
+  while (past->work.any ||
+         (past->need_resched && state_->current->atomic_depth == 0)) {
+    SwitchToHost(Stop::kWork);
   }
 }
 
@@ -212,6 +223,7 @@ void Engine::FiberMain(Engine* engine, Fiber* fiber) {
 
 void Engine::Finish() {
   Fiber* fiber = state_->current;
+  DoWork();
   fiber->op = Op{};
   fiber->status = FiberStatus::kDone;
   fiber->context = nullptr;
@@ -227,6 +239,7 @@ void Engine::Finish() {
 
 void Engine::Yield(Stop why) {
   if (why == Stop::kYielded) {
+    DoWork();
     // A search goes on with what comes next of itself.
     if (chooser_ != nullptr) return;
     // It stands before no operation.
@@ -246,6 +259,7 @@ void Engine::Pass(const Op& op) {
          op.source);
   }
   fiber.op = op;
+  DoWork();
   if (chooser_ != nullptr) {
     if (op.access != Access::kMark || op.enabled != nullptr) GiveWay(&fiber);
   } else if (fiber.stop_at == op.point) {

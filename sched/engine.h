@@ -71,6 +71,7 @@ enum class Stop : uint8_t {
   kBlocked,   // the fiber's operation is not enabled
   kAtPoint,   // it stands before the point at which the host stops it
   kYielded,   // it gave way by itself (what it was asked to do is done)
+  kWork,      // timed mode: it has work to do first, or is to be preempted
   kFinished,  // it returned from its entry function
   kVerdict,   // the world has stopped
 };
@@ -102,7 +103,17 @@ struct HeldLock {
 };
 inline constexpr int kMaxHeldLocks = 16;
 
-// The part of a fiber that never decides anything.
+enum class SchedPolicy : uint8_t { kNormal, kFifo };
+
+// How a task wants to be scheduled; looked at in timed mode only.
+struct SchedAttr {
+  SchedPolicy policy = SchedPolicy::kNormal;
+  int8_t nice = 0;            // -20 to 19
+  uint8_t rt_priority = 0;    // kFifo: 1 to 99, higher goes first
+  uint64_t affinity = ~0ull;  // CPUs that it may run on, by bit
+};
+
+// The part of a fiber that never decides anything but, in timed mode, when.
 struct FiberHistory {
   uint64_t charges[kCostKinds];
   // sched/lockdep.h: the classes of locks that it holds, one bit each. To wait
@@ -112,6 +123,12 @@ struct FiberHistory {
   uint8_t more[kMaxLockClasses];  // than the one in `held`
   HeldLock locks[kMaxHeldLocks];  // those it holds, oldest first
   uint32_t lock_count;
+  // Timed mode (sched/timed.h): what it has been charged for and has not done
+  // yet; whether somebody else is to run; and how it wants to be scheduled,
+  // which a new task inherits.
+  Work work;
+  bool need_resched;
+  SchedAttr sched;
 };
 
 // One passed schedule point, for whoever wants to look at a run.
@@ -142,6 +159,8 @@ struct EngineHistory {
   // Something that invariants of the state look at may have changed since they
   // were last asked: see Touch().
   bool touched;
+  // Timed mode: what charges cost. Constant while there is one; else null.
+  const Prices* prices;
 
   // Counts a passed point; `runner` is EngineState::runner.
   void Count(uint64_t runner, Point point, uint32_t object) {
@@ -168,8 +187,8 @@ struct EngineState {
   // its clocks, null until then.
   RaceState* races;
   Extent* race_room;
-  uint64_t runner;         // the number of `current`, times 2^8; or 0
-  uint32_t rcu_seq;        // sched/rcu.h: of the grace period begun last
+  uint64_t runner;   // the number of `current`, times 2^8; or 0
+  uint32_t rcu_seq;  // sched/rcu.h: of the grace period begun last
   // While a fiber runs: the host wants it to stop somewhere, or keeps its
   // trace. If not, points are passed without a further look.
   bool watched;
@@ -276,6 +295,11 @@ class Engine {
   uint64_t now_ns() const { return history_->now_ns; }
   void AdvanceClock(uint64_t ns) { history_->now_ns += ns; }
 
+  // Timed mode, until called with null: what is charged has these prices, and
+  // a fiber that has been charged gives way (Stop::kWork) before it passes
+  // anything more. The prices must outlive the mode.
+  void SetPrices(const Prices* prices) { history_->prices = prices; }
+
   // Why some data races may have been passed over since this was last set, in
   // whatever execution (a literal), or null: sched/race.h.
   const char* races_missed() const { return races_missed_; }
@@ -300,6 +324,10 @@ class Engine {
                    SourceLine source);
   // Gives way to the host; goes on when resumed.
   void Yield(Stop why = Stop::kYielded);
+  // Timed mode: gives way until the running fiber has done its work.
+  void DoWork() {
+    if (history_->prices != nullptr) GiveWayToWork();
+  }
   // Ends the running fiber for good, from any depth of its stack.
   [[noreturn]] void Finish();
   [[noreturn]] void Fail(VerdictKind kind, const char* what, SourceLine source);
@@ -308,6 +336,7 @@ class Engine {
   void Keep(const Fiber& fiber, const Op& op);
   void SetCurrent(Fiber* fiber);
   void GiveWay(Fiber* fiber);
+  void GiveWayToWork();
   void SwitchToHost(Stop why);
   void SwitchTo(Fiber* from, Fiber* to);
   static void FiberMain(Engine* engine, Fiber* fiber);
@@ -401,7 +430,13 @@ inline void Touch() { Here<EngineState>().history->touched = true; }
 
 // Charges `count` operations of a kind to the running task.
 inline void Charge(Cost kind, uint64_t count) {
-  Here<EngineState>().past->charges[static_cast<int>(kind)] += count;
+  const EngineState& state = Here<EngineState>();
+  const auto i = static_cast<int>(kind);
+  state.past->charges[i] += count;
+  if (const Prices* prices = state.history->prices; prices != nullptr)
+      [[unlikely]] {
+    state.past->work.Add(kCostInfo[i], prices->of[i], count);
+  }
 }
 
 // The number of an object that is not in the state part: see NumberOf().

@@ -3,6 +3,8 @@
 
 #include "sched/timer.h"
 
+#include <cerrno>
+
 #include "sched/race.h"
 #include "sched/sched.h"
 
@@ -37,15 +39,17 @@ void EndSleep(timer_list* timer) {
   reinterpret_cast<SleepTimer*>(timer)->fired = true;
 }
 
-uint64_t Sleep(uint64_t jiffies, uint32_t state) {
+uint64_t Sleep(uint64_t ns, uint32_t state) {
   task_struct* self = current();
   SleepTimer sleep;
   sleep.timer.function = EndSleep;
-  add_timer(&sleep.timer, jiffies);
+  add_timer_ns(&sleep.timer, ns);
   self->__state = state;
   const bool killable = (state & TASK_WAKEKILL) != 0;
+  const bool interruptible = (state & TASK_INTERRUPTIBLE) != 0;
   WaitUntil(Point::kTimeout, Access::kRead, NumberOf(self), [&] {
-    return sleep.fired || (killable && fatal_signal_pending(self));
+    return sleep.fired || (killable && fatal_signal_pending(self)) ||
+           (interruptible && signal_pending(self));
   });
   self->__state = TASK_RUNNING;
   return del_timer(&sleep.timer) ? 1 : 0;
@@ -54,6 +58,10 @@ uint64_t Sleep(uint64_t jiffies, uint32_t state) {
 }  // namespace
 
 void add_timer(timer_list* timer, uint64_t jiffies) {
+  add_timer_ns(timer, jiffies * kNsPerJiffy);
+}
+
+void add_timer_ns(timer_list* timer, uint64_t ns) {
   SchedState& sched = Here<SchedState>();
   Invariant(!timer->armed, "a timer is armed twice");
   RaceRelease(timer);
@@ -64,9 +72,9 @@ void add_timer(timer_list* timer, uint64_t jiffies) {
   *Slot(sched, i) = timer;
   timer->armed = true;
   timer->number = i;
-  *HistoryOf(sched, i) = {.deadline_ns = Here<EngineState>().engine->now_ns() +
-                                         jiffies * kNsPerJiffy,
-                          .armed_seq = ++*ArmedEver(sched)};
+  *HistoryOf(sched, i) = {
+      .deadline_ns = Here<EngineState>().engine->now_ns() + ns,
+      .armed_seq = ++*ArmedEver(sched)};
 }
 
 bool del_timer(timer_list* timer) {
@@ -110,13 +118,21 @@ timer_list* ArmedTimer(const void* world, uint32_t number) {
 }
 
 uint64_t schedule_timeout_idle(uint64_t jiffies) {
-  return Sleep(jiffies, TASK_IDLE);
+  return Sleep(jiffies * kNsPerJiffy, TASK_IDLE);
 }
 uint64_t schedule_timeout_uninterruptible(uint64_t jiffies) {
-  return Sleep(jiffies, TASK_UNINTERRUPTIBLE);
+  return Sleep(jiffies * kNsPerJiffy, TASK_UNINTERRUPTIBLE);
 }
 uint64_t schedule_timeout_killable(uint64_t jiffies) {
-  return Sleep(jiffies, TASK_KILLABLE);
+  return Sleep(jiffies * kNsPerJiffy, TASK_KILLABLE);
+}
+
+void schedule_hrtimeout_uninterruptible(uint64_t ns) {
+  (void)Sleep(ns, TASK_UNINTERRUPTIBLE);
+}
+
+int64_t do_nanosleep(uint64_t ns) {
+  return Sleep(ns, TASK_INTERRUPTIBLE) == 0 ? 0 : -EINTR;
 }
 
 }  // namespace reapsim

@@ -31,6 +31,8 @@ struct timer_list {
 // Arms the timer to fire `jiffies` ticks from now; function(timer) then runs
 // in the softirq task. It must not be armed.
 void add_timer(timer_list* timer, uint64_t jiffies);
+// The same to the nanosecond (kernel/time/hrtimer.c).
+void add_timer_ns(timer_list* timer, uint64_t ns);
 // Disarms it. True if it was armed.
 bool del_timer(timer_list* timer);
 
@@ -48,6 +50,12 @@ void timer_expired(timer_list* timer);
 uint64_t schedule_timeout_idle(uint64_t jiffies);
 uint64_t schedule_timeout_uninterruptible(uint64_t jiffies);
 uint64_t schedule_timeout_killable(uint64_t jiffies);
+
+// The same for `ns` nanoseconds: kernel/time/hrtimer.c.
+void schedule_hrtimeout_uninterruptible(uint64_t ns);
+// TASK_INTERRUPTIBLE. 0, or -EINTR if a signal cut it short, which is not made
+// up for: kernel/time/hrtimer.c:do_nanosleep().
+int64_t do_nanosleep(uint64_t ns);
 
 }  // namespace reapsim
 

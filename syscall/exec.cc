@@ -47,6 +47,7 @@ void activate_mm(task_struct* tsk, mm_struct* mm) {
 int exec_mmap(linux_binprm* bprm) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   task_struct* tsk = current();
   mm_struct* old_mm = tsk->mm;
+  Charge(Cost::kExec, 1);
   Mark(Point::kExecMmap);
   exec_mm_release(tsk, old_mm);
   if (old_mm != nullptr) sync_mm_rss(old_mm);

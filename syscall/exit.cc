@@ -372,6 +372,7 @@ void do_exit(int code) {
   prepare_to_die(tsk, code);
   Mark(Point::kPtraceEventExit);
   ptrace_event(PTRACE_EVENT_EXIT);
+  Charge(Cost::kExit, 1);
   Mark(Point::kExitSignals);
   exit_signals(tsk);
   Mark(Point::kExitSignalsDone);

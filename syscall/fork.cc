@@ -511,6 +511,7 @@ task_struct* copy_process(const kernel_clone_args& args, int* error) {
   }
   cgroup_post_fork(p);
   copy_oom_score_adj(args.flags, p);
+  Charge(Cost::kFork, 1);
   return p;
 }
 

@@ -279,8 +279,10 @@ Stepped Kernel::Step(task_struct* task) {
       return Stepped::kFinished;
     case Stop::kVerdict:
       return Stepped::kVerdict;
+    case Stop::kWork:
+      break;  // timed mode only, which does not step
   }
-  return Stepped::kVerdict;
+  CheckFailed(__FILE__, __LINE__, "kernel: stepped in timed mode", "");
 }
 
 bool Kernel::RunOthers(const Fiber* except) {

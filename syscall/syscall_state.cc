@@ -6,6 +6,7 @@
 #include "mm/filemap.h"
 #include "mm/mmap.h"
 #include "sched/task.h"
+#include "sched/timer.h"
 
 namespace reapsim {
 
@@ -25,6 +26,11 @@ int64_t driver_wait() {
   WaitUntil(Point::kDriverWait, Access::kRead, NumberOf(state),
             [state] { return !state->driver_blocked; });
   self->__state = TASK_RUNNING;
+  return 0;
+}
+
+int64_t driver_sleep(uint64_t ns) {
+  schedule_hrtimeout_uninterruptible(ns);
   return 0;
 }
 

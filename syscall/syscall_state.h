@@ -44,6 +44,8 @@ SyscallState* InitSyscallState(Arena* arena);
 // A system call into a driver whose device does not answer while
 // driver_blocked is set: state D, deaf to every signal. Then 0.
 int64_t driver_wait();
+// The same for a device that answers after `ns` nanoseconds.
+int64_t driver_sleep(uint64_t ns);
 
 // The contents of a regular file, made with `pages` pages when it is first
 // asked for. Null: no room for another file.

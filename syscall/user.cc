@@ -32,6 +32,7 @@
 #include "syscall/ptrace.h"
 #include "syscall/signal.h"
 #include "syscall/syscall_state.h"
+#include "syscall/syscalls.h"
 
 namespace reapsim {
 namespace {
@@ -248,6 +249,14 @@ int64_t Clone(uint64_t flags, int exit_signal) {
   args.flags = flags;
   args.exit_signal = exit_signal;
   return kernel_clone(args);
+}
+
+int64_t Compute(uint64_t ns) {
+  EngineState& state = Here<EngineState>();
+  if (state.history->prices == nullptr) return 0;
+  state.past->work.AddUser(ns * 1000);
+  state.engine->DoWork();
+  return 0;
 }
 
 bool OnFiber() { return Arena::Contains(__builtin_frame_address(0)); }
@@ -468,6 +477,36 @@ SysResult User::cgroup_pidfds(uint32_t cgroup, uint32_t index) {
 }
 SysResult User::driver_wait() {
   return Do([] { return reapsim::driver_wait(); });
+}
+SysResult User::driver_sleep(uint64_t ns) {
+  return Do([=] { return reapsim::driver_sleep(ns); });
+}
+
+SysResult User::clock_gettime() {
+  return Do([]() -> int64_t {
+    Engine* engine = Here<EngineState>().engine;
+    // What it has done so far takes time first.
+    engine->DoWork();
+    return static_cast<int64_t>(engine->now_ns());
+  });
+}
+SysResult User::nanosleep(uint64_t ns) {
+  return Do([=] { return do_nanosleep(ns); });
+}
+SysResult User::compute(uint64_t ns) {
+  if (!OnFiber()) return kernel_->Call(task_, [=] { return Compute(ns); });
+  (void)Compute(ns);
+  (void)exit_to_user_mode_loop();
+  return SysResult(0);
+}
+SysResult User::sched_setaffinity(pid_t pid, uint64_t mask) {
+  return Do([=] { return sys_sched_setaffinity(pid, mask); });
+}
+SysResult User::setpriority(pid_t pid, int nice) {
+  return Do([=] { return sys_setpriority(pid, nice); });
+}
+SysResult User::sched_setscheduler(pid_t pid, int fifo_priority) {
+  return Do([=] { return sys_sched_setscheduler(pid, fifo_priority); });
 }
 SysResult User::io_submit(uint64_t addr, Bytes length, uint64_t word) {
   const int pages = static_cast<int>(PagesToHold(length).raw());

@@ -174,6 +174,21 @@ class User {
   // Of the machine's one swap area; mm/swapfile.h:sys_swapoff().
   SysResult swapoff();
 
+  // ---- Time, and who gets the CPU (see sched/timed.h)
+
+  // CLOCK_MONOTONIC, in nanoseconds.
+  SysResult clock_gettime();
+  // -EINTR if a signal cuts it short.
+  SysResult nanosleep(uint64_t ns);
+  // Computes in user mode for as long as the reference CPU takes `ns` for:
+  // 0, at once but in timed mode; a signal cuts it short. No system call.
+  SysResult compute(uint64_t ns);
+  // Of one task (thread); 0 is the caller. See syscall/syscalls.h.
+  SysResult sched_setaffinity(pid_t pid, uint64_t mask);
+  SysResult setpriority(pid_t pid, int nice);
+  // SCHED_FIFO of that priority, or 0: SCHED_OTHER.
+  SysResult sched_setscheduler(pid_t pid, int fifo_priority);
+
   // ---- Tracing, freezing, and other ways to be held
 
   SysResult ptrace_seize(pid_t pid, bool trace_exit, bool exit_kill);
@@ -188,6 +203,8 @@ class User {
   SysResult cgroup_pidfds(uint32_t cgroup, uint32_t index);
   // Sleeps uninterruptibly until the host unblocks the device.
   SysResult driver_wait();
+  // The same for `ns` nanoseconds.
+  SysResult driver_sleep(uint64_t ns);
   // Submits an asynchronous O_DIRECT read of a device into at most 16 pages,
   // into each of which it writes `word`: 1. They are pinned until the device
   // answers, which is at once unless the host blocks it.
