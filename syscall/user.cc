@@ -482,7 +482,7 @@ SysResult User::driver_sleep(uint64_t ns) {
   return Do([=] { return reapsim::driver_sleep(ns); });
 }
 
-SysResult User::clock_gettime() {
+SysResult User::now() {
   return Do([]() -> int64_t {
     Engine* engine = Here<EngineState>().engine;
     // What it has done so far takes time first.

@@ -177,7 +177,7 @@ class User {
   // ---- Time, and who gets the CPU (see sched/timed.h)
 
   // CLOCK_MONOTONIC, in nanoseconds.
-  SysResult clock_gettime();
+  SysResult now();
   // -EINTR if a signal cuts it short.
   SysResult nanosleep(uint64_t ns);
   // Computes in user mode for as long as the reference CPU takes `ns` for:

@@ -57,7 +57,9 @@ BANNED = (
     (EVERYWHERE, r"(?<!static_)\bassert\(",
      "use REAP_CHECK (base/check.h): assert vanishes under -c opt"),
     (EVERYWHERE, r"\busing namespace\b", "name what is used"),
-    (EVERYWHERE, r"\bsleep_for\(|\bu?sleep\(|\bnanosleep\(",
+    # User::nanosleep() sleeps in the model.
+    (EVERYWHERE, r"\bsleep_for\(|\bu?sleep\(|"
+     r"(?<![.:])(?<!SysResult )\bnanosleep\(",
      "step the model or wait for an event; no test depends on time"),
     (DETERMINISTIC, r"\bstd::chrono::\w*_clock\b|\bclock_gettime\(|"
      r"\bgettimeofday\(|\btime\((nullptr|NULL|0)\)|\babsl::Now\(",
