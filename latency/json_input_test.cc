@@ -116,7 +116,7 @@ TEST(JsonInputTest, SaysWhereTextIsNoJson) {
     const absl::StatusOr<JsonValue> json = ParseJson(each.text, "f");
     ASSERT_FALSE(json.ok()) << each.text;
     EXPECT_EQ(json.status().code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(json.status().message(), each.message);
+    EXPECT_EQ(std::string(json.status().message()), each.message);
   }
   EXPECT_TRUE(ParseJson(std::string(32, '[') + std::string(32, ']'), "f").ok());
 }
@@ -139,7 +139,8 @@ TEST(JsonInputTest, RefusesBytesThatAreNotUtf8) {
     const absl::StatusOr<JsonValue> json =
         ParseJson(absl::StrCat("\"", bytes, "\""), "f");
     ASSERT_FALSE(json.ok());
-    EXPECT_EQ(json.status().message(), "f:1:2: bytes that are not UTF-8");
+    EXPECT_EQ(std::string(json.status().message()),
+              "f:1:2: bytes that are not UTF-8");
   }
 }
 
@@ -234,7 +235,8 @@ TEST(JsonInputTest, NamesWhatIsMissing) {
   EXPECT_EQ(inner.PathOf("n", 3), "inner.n[3]");
   int n = 7;
   inner.Number("n", 0, 9, &n);
-  EXPECT_EQ(reader.status().message(), "f:2:12: inner.n: is missing");
+  EXPECT_EQ(std::string(reader.status().message()),
+            "f:2:12: inner.n: is missing");
   EXPECT_EQ(n, 7);
 }
 
@@ -243,7 +245,8 @@ TEST(JsonInputTest, KeepsTheFirstError) {
   JsonReader reader("f");
   reader.Expected(json.elements[0], "a", "more");
   reader.Expected(json.elements[1], "b", "less");
-  EXPECT_EQ(reader.status().message(), "f:1:2: a: expected more, got 1");
+  EXPECT_EQ(std::string(reader.status().message()),
+            "f:1:2: a: expected more, got 1");
 }
 
 TEST(JsonInputTest, ShowsLongTextsCutShort) {

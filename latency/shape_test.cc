@@ -103,7 +103,7 @@ TEST(ShapeTest, SaysWhatIsWrongAndWithWhichField) {
     const absl::StatusOr<VictimShape> shape = ParseShape(each.spec, "--shape");
     ASSERT_FALSE(shape.ok()) << each.spec;
     EXPECT_EQ(shape.status().code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(shape.status().message(), each.message);
+    EXPECT_EQ(std::string(shape.status().message()), each.message);
   }
 }
 
