@@ -316,6 +316,7 @@ int copy_pte_range(CopyRange* copy, pte_t* dst_pmd, pte_t* src_pmd,
   ptdesc* src_table = pgtable_visit(src_mm, *src_pmd, 1);
   pte_t* src = TableEntries(state, src_table) + geo.index(address, 1);
   table_lock_nested(&src_table->ptl, LockClass::kPteLockNested);
+  const uint64_t start = address;
   for (int64_t& count : copy->rss) count = 0;
   for (; address != end; address += PAGE_SIZE, ++src, ++dst) {
     if (pte_none(*src)) continue;
@@ -325,7 +326,7 @@ int copy_pte_range(CopyRange* copy, pte_t* dst_pmd, pte_t* src_pmd,
       copy_nonpresent_pte(copy, dst, src);
     }
   }
-  Charge(Cost::kPteTableVisited, 1);
+  ChargePteTable(start, end);
   table_unlock_nested(&src_table->ptl);
   add_mm_rss_vec(dst_mm, copy->rss);
   pte_unmap_unlock(dst_ptl);
@@ -649,7 +650,6 @@ void ChargeZap(const ZapSection& z) {
   const auto anon = static_cast<uint64_t>(-z.rss[MM_ANONPAGES]);
   const auto file = static_cast<uint64_t>(-z.rss[MM_FILEPAGES]);
   const auto shmem = static_cast<uint64_t>(-z.rss[MM_SHMEMPAGES]);
-  Charge(Cost::kPteTableVisited, 1);
   Charge(Cost::kAnonPage, anon);
   Charge(Cost::kFilePage, file);
   Charge(Cost::kShmemPage, shmem);
@@ -677,6 +677,7 @@ uint64_t zap_pte_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
   if (details.reaping && Checked(Check::kS9)) [[unlikely]] {
     NoteReapedWords(vma, pte, address, end);
   }
+  const uint64_t start = address;
   // What was present, and may be in TLBs.
   uint64_t flush_start = end;
   uint64_t flush_end = address;
@@ -708,6 +709,7 @@ uint64_t zap_pte_range(mmu_gather* tlb, vm_area_struct* vma, pte_t* pmd,
     tlb_remove_tlb_entry(tlb, flush_start, flush_end - flush_start);
   }
   add_mm_rss_vec(mm, z.rss);
+  ChargePteTable(start, address);
   ChargeZap(z);
   if (z.force_flush) {
     tlb_flush_mmu_tlbonly(tlb);
@@ -795,6 +797,8 @@ void ZapTableRange(mmu_gather* tlb, vm_area_struct* vma, pte_t* entry,
       continue;
     }
     Charge(Cost::kPmdTableVisited, 1);
+    Charge(Cost::kPmdLine,
+           EntryLines(address >> geo.shift(2), (next - 1) >> geo.shift(2)));
     zap_pmd_range(tlb, vma, below, address, next, details);
     cond_resched();
   }

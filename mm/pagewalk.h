@@ -35,7 +35,7 @@ bool walk_pte_range(mm_struct* mm, pte_t* pmd, uint64_t start, uint64_t end,
   spinlock_t* ptl;
   pte_t* pte = pte_offset_map_lock(mm, pmd, start, &ptl);
   if (pte == nullptr) return false;
-  Charge(Cost::kPteTableVisited, 1);
+  ChargePteTable(start, end);
   for (uint64_t at = start; at != end; at += PAGE_SIZE, ++pte) {
     if (!pte_none(*pte)) fn(pte, at, /*level=*/1);
   }

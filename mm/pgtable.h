@@ -52,6 +52,19 @@ inline Geometry GeometryOf(const MmState& mm) {
 // Modelled side.
 inline Geometry geometry() { return GeometryOf(Here<MmState>()); }
 
+// Cache lines of a page table that entries `first` to `last` are in.
+inline uint64_t EntryLines(uint64_t first, uint64_t last) {
+  constexpr uint64_t kEntriesOfALine = 8;
+  return last / kEntriesOfALine - first / kEntriesOfALine + 1;
+}
+// One visit of a level-1 table, and of its entries for [start, end).
+inline void ChargePteTable(uint64_t start, uint64_t end) {
+  Charge(Cost::kPteTableVisited, 1);
+  if (start == end) return;
+  Charge(Cost::kPteLine,
+         EntryLines(start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT));
+}
+
 // ---- Entries ---------------------------------------------------------------
 
 // An entry of any level.

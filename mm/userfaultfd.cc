@@ -449,7 +449,7 @@ void ChangeTable(vm_area_struct* vma, pte_t* pmd, uint64_t start, uint64_t end,
   for (uint64_t at = start; at != end; at += PAGE_SIZE, ++pte) {
     *pte = ChangeUffdWp(*pte, enable_wp, use_markers);
   }
-  Charge(Cost::kPteTableVisited, 1);
+  ChargePteTable(start, end);
   pte_unmap_unlock(ptl);
 }
 

@@ -37,9 +37,11 @@ inline constexpr int kWorkClasses = static_cast<int>(WorkClass::kCount);
   X(kVmaSkipped, kZap, "vma_skipped", "one VMA looked at and passed over")     \
   X(kVmaFreed, kFree, "vma_freed", "one VMA removed at exit")                  \
   X(kPteTableVisited, kZap, "pte_table_visited",                               \
-    "one page table of level 1 scanned")                                       \
+    "one page table of level 1 visited, beside its entries")                   \
+  X(kPteLine, kZap, "pte_line", "eight entries of it read: a cache line")      \
   X(kPmdTableVisited, kZap, "pmd_table_visited",                               \
-    "one page table of level 2 scanned")                                       \
+    "one page table of level 2 visited, beside its entries")                   \
+  X(kPmdLine, kZap, "pmd_line", "eight entries of it read: a cache line")      \
   X(kAnonPage, kZap, "anon_page", "one present anonymous page unmapped")       \
   X(kFilePage, kZap, "file_page", "one present file page unmapped")            \
   X(kShmemPage, kZap, "shmem_page", "one present shmem page unmapped")         \
