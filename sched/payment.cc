@@ -48,8 +48,9 @@ void Payment::Add(const Work& work, uint64_t contention_permille,
   }
   work_.contended_cpu_ps += work.contended_cpu_ps;
   work_.contended_stall_ps += work.contended_stall_ps;
-  contention_ps_ += (work.contended_cpu_ps + work.contended_stall_ps) *
-                    contention_permille / 1000;
+  contention_ps_ += work.contended_cpu_ps * contention_permille / 1000;
+  contention_stall_ps_ += work.contended_stall_ps * stall_permille / 1000 *
+                          contention_permille / 1000;
   work_.any |= work.any;
 }
 
@@ -59,7 +60,7 @@ void Payment::DropUser() {
 }
 
 uint64_t Payment::TimeLeft(const Speed& speed) const {
-  uint64_t ps = speed.Time(contention_ps_);
+  uint64_t ps = speed.Time(contention_ps_) + contention_stall_ps_;
   for (int i = 0; i < kWorkClasses; ++i) {
     ps += speed.Time(work_.cpu_ps[i]) + work_.stall_ps[i];
   }
@@ -82,7 +83,9 @@ void Payment::Advance(uint64_t ns, const Speed& speed, TaskAccount* account) {
   }
   const uint64_t waited = TakeCpu(&contention_ps_, ps, speed);
   ps -= waited;
-  account->spin_ps += waited;
+  const uint64_t stalled = TakeStall(&contention_stall_ps_, ps);
+  ps -= stalled;
+  account->spin_ps += waited + stalled;
   credit_ps_ = ps;
   if (TimeLeft(speed) == 0) work_ = Work{};
   REAP_CHECK(credit_ps_ < 1000 || work_.any, "payment: paid too much");

@@ -56,8 +56,10 @@ class Payment {
   uint64_t TimeLeft(const Speed& speed) const;
 
   Work work_{};
-  uint64_t contention_ps_ = 0;  // of waiting at locks, at reference speed
-  uint64_t credit_ps_ = 0;      // below 1000
+  // Of waiting at locks, at reference speed; and for memory, on any CPU.
+  uint64_t contention_ps_ = 0;
+  uint64_t contention_stall_ps_ = 0;
+  uint64_t credit_ps_ = 0;  // below 1000
 };
 
 }  // namespace reapsim
