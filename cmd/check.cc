@@ -13,19 +13,23 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "base/kernel_version.h"
+#include "cmd/output_file.h"
 #include "cmd/scenario_input.h"
 #include "explore/estimate.h"
 #include "explore/explore.h"
 #include "explore/shard.h"
 #include "litmus/judge.h"
 #include "litmus/result_text.h"
+#include "litmus/schedule_play.h"
 #include "report/json.h"
+#include "report/schedule_page.h"
 #include "report/text.h"
 #include "states/evidence.h"
 
@@ -33,10 +37,12 @@ namespace reapsim {
 namespace {
 
 constexpr FlagSpec kFlags[] = {
-    {"kernel", "VERSION"},    {"with", "NAME,..."}, {"strategy", "NAME"},
-    {"max-preemptions", "N"}, {"seed", "S"},        {"executions", "N"},
-    {"schedule", ""},         {"json", ""},         {"races", ""},
-    {"prove-race-free", ""},  {"full", ""},
+    {"kernel", "VERSION"}, {"with", "NAME,..."},
+    {"strategy", "NAME"},  {"max-preemptions", "N"},
+    {"seed", "S"},         {"executions", "N"},
+    {"schedule", ""},      {"json", ""},
+    {"html", "FILE"},      {"races", ""},
+    {"full", ""},          {"prove-race-free", ""},
 };
 
 constexpr struct {
@@ -212,8 +218,9 @@ absl::StatusOr<AllTried> CheckAll(const std::vector<Scenario>& scenarios,
     if (!cases.ok()) return cases.status();
     for (const Case& each : *cases) {
       if (!all.shard.Has(all.cases++)) continue;
-      JudgeOptions options{.explore = *search,
-                           .always_witness = flags.Has("schedule")};
+      JudgeOptions options{
+          .explore = *search,
+          .always_witness = flags.Has("schedule") || flags.Has("html")};
       Ticker ticker(environment, absl::StrCat(scenario.file.name, " ",
                                               each.variant.ToString()));
       ticker.Attach(&options.explore);
@@ -272,6 +279,23 @@ std::string TextOf(const AllTried& all, const Arguments& flags) {
   return text;
 }
 
+// A page of all cases.
+absl::Status WritePage(const std::string& path, const AllTried& all,
+                       const Arguments& flags) {
+  const absl::StatusOr<ExploreOptions> search = SearchOf(flags);
+  if (!search.ok()) return search.status();
+  SchedulePage page;
+  for (const auto& [scenario, made] : all.tried) {
+    absl::StatusOr<ScheduleCase> shown =
+        CaseToShow(*scenario, made, search->races);
+    if (!shown.ok()) return shown.status();
+    page.cases.push_back(*std::move(shown));
+    if (page.cases.size() == 1) page.title = scenario->file.name;
+    if (page.title != scenario->file.name) page.title = "reapsim check";
+  }
+  return WriteFile(path, SchedulePageHtml(page));
+}
+
 // A promise is broken; or a search that is to decide it could not. What chance
 // has not met is no finding.
 bool IsFinding(const AllTried& all) {
@@ -305,6 +329,10 @@ CommandResult RunCheck(absl::Span<const std::string> args,
   const absl::StatusOr<AllTried> all =
       CheckAll(scenarios, split->flags, environment);
   if (!all.ok()) return CommandResult::Fails(all.status().message());
+  if (const auto path = split->flags.Value("html"); path.has_value()) {
+    const absl::Status written = WritePage(*path, *all, split->flags);
+    if (!written.ok()) return CommandResult::Fails(written.message());
+  }
   CommandResult result;
   if (split->flags.Has("json")) {
     Json array = Json::array();

@@ -3,10 +3,8 @@
 
 #include "cmd/replay.h"
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -17,19 +15,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "cmd/output_file.h"
 #include "cmd/scenario_input.h"
 #include "explore/explore.h"
-#include "import/read_file.h"
 #include "litmus/judge.h"
 #include "litmus/result_text.h"
+#include "litmus/schedule_play.h"
 #include "litmus/trace_text.h"
+#include "report/schedule_page.h"
 #include "report/text.h"
 
 namespace reapsim {
 namespace {
 
 constexpr FlagSpec kReplayFlags[] = {
-    {"trace", "FILE"}, {"races", ""}, {"full", ""}};
+    {"html", "FILE"}, {"trace", "FILE"}, {"races", ""}, {"full", ""}};
 constexpr FlagSpec kRunFlags[] = {{"kernel", "VERSION"}, {"with", "NAME,..."},
                                   {"seed", "S"},         {"trace", "FILE"},
                                   {"ftrace", ""},        {"full", ""}};
@@ -96,21 +96,12 @@ absl::StatusOr<Played> PlaySchedule(const ScheduleName& schedule, Races asked) {
   return played;
 }
 
-absl::Status WriteTrace(const std::string& path,
-                        const std::vector<std::string>& names,
-                        const std::vector<TraceEntry>& trace) {
-  std::ofstream file(path);
-  file << ChromeTrace(names, trace);
-  file.close();
-  return file ? absl::OkStatus() : FileError(path, errno);
-}
-
 // What a command prints of an execution, and the file that it writes.
 CommandResult Show(std::string text, bool broken, const Arguments& flags,
                    const std::vector<std::string>& names,
                    const std::vector<TraceEntry>& trace) {
   if (const auto path = flags.Value("trace"); path.has_value()) {
-    const absl::Status written = WriteTrace(*path, names, trace);
+    const absl::Status written = WriteFile(*path, ChromeTrace(names, trace));
     if (!written.ok()) return CommandResult::Fails(written.message());
   }
   CommandResult result = CommandResult::Ok(std::move(text));
@@ -133,6 +124,24 @@ CommandResult ShowPlayed(const Played& played, const Arguments& flags) {
                            absl::StrFormat("%016x", replayed.trace_hash), "\n"),
               static_cast<bool>(replayed.verdict), flags, played.names,
               replayed.trace);
+}
+
+// The page of one schedule.
+absl::Status WritePage(const std::string& path, const Played& played,
+                       Races races) {
+  absl::StatusOr<SchedulePlay> play =
+      PlayToShow(played.scenario, played.variant,
+                 {.deviations = played.replayed.deviations,
+                  .races = RacesOf(played.scenario, races)});
+  if (!play.ok()) return play.status();
+  const std::string& name = played.scenario.file.name;
+  return WriteFile(
+      path,
+      SchedulePageHtml({name,
+                        {{absl::StrCat(name, ", ", played.variant.ToString()),
+                          {},
+                          "",
+                          *std::move(play)}}}));
 }
 
 // Each task runs as far as it gets, lowest number first; then time passes until
@@ -199,9 +208,14 @@ CommandResult RunReplay(absl::Span<const std::string> args,
   const absl::StatusOr<ScheduleName> schedule =
       ParseScheduleName(split->files.front());
   if (!schedule.ok()) return CommandResult::Fails(schedule.status().message());
-  const absl::StatusOr<Played> played = PlaySchedule(
-      *schedule, split->flags.Has("races") ? Races::kReport : Races::kIgnore);
+  const Races races =
+      split->flags.Has("races") ? Races::kReport : Races::kIgnore;
+  const absl::StatusOr<Played> played = PlaySchedule(*schedule, races);
   if (!played.ok()) return CommandResult::Fails(played.status().message());
+  if (const auto path = split->flags.Value("html"); path.has_value()) {
+    const absl::Status written = WritePage(*path, *played, races);
+    if (!written.ok()) return CommandResult::Fails(written.message());
+  }
   return ShowPlayed(*played, split->flags);
 }
 

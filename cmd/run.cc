@@ -73,8 +73,9 @@ constexpr char kHelp[] =
                             is none
         --schedule          the schedule, also where the promise is kept
         --full              small steps of schedules, too
+        --html=FILE         writes a page to step through these schedules
         --json              for programs
-  reapsim replay SCHEDULE [--trace=FILE] [--races] [--full]
+  reapsim replay SCHEDULE [--html=FILE] [--trace=FILE] [--races] [--full]
       An execution that reapsim check found, once more.
   reapsim run FILE.reap [--kernel=VERSION] [--with=NAME,...]
       The scenario's tasks one after the other.

@@ -132,12 +132,14 @@ Exploration Bounded(Session& session, const ExploreOptions& options,
 // Makes the choices that choose(last, enabled) returns, until that is
 // kNoChoice, nobody can go on, or the world stops. All but how it ends.
 template <class Choose>
-Replayed Play(Session& session, uint64_t max_steps, const Choose& choose) {
+Replayed Play(Session& session, uint64_t max_steps, const Choose& choose,
+              const Watcher& watcher = nullptr) {
   Stepper& stepper = session.stepper();
   Engine& engine = stepper.engine();
   session.Rewind();
   const size_t before = engine.trace().size();
   engine.KeepTrace();
+  if (watcher != nullptr) watcher();
   Replayed played;
   std::vector<Choice> enabled;
   Choice last = kNoChoice;
@@ -155,6 +157,7 @@ Replayed Play(Session& session, uint64_t max_steps, const Choose& choose) {
     played.entries_before.push_back(engine.trace().size() - before);
     if (!IsEvent(choice)) last = choice;
     (void)stepper.Step(choice);
+    if (watcher != nullptr) watcher();
   }
   engine.KeepTrace(false);
   played.trace.assign(engine.trace().begin() + static_cast<ptrdiff_t>(before),
@@ -433,7 +436,7 @@ Exploration Explore(World& world, const ExploreOptions& options) {
 }
 
 Replayed Replay(World& world, const std::vector<Deviation>& deviations,
-                Races races, uint64_t max_steps) {
+                Races races, uint64_t max_steps, const Watcher& watcher) {
   Session session(&world, races);
   Engine& engine = session.stepper().engine();
   auto next = deviations.begin();
@@ -452,7 +455,7 @@ Replayed Replay(World& world, const std::vector<Deviation>& deviations,
                             " can't go on, as the schedule wants it to");
     return kNoChoice;
   };
-  Replayed replayed = Play(session, max_steps, choose);
+  Replayed replayed = Play(session, max_steps, choose, watcher);
   const bool cut_short = next != deviations.end() && !engine.stopped();
   if (mismatch.empty() && cut_short) {
     mismatch = absl::StrCat("the execution ends before choice ", next->step,

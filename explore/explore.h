@@ -161,9 +161,13 @@ struct Replayed {
   // The deviation that could not be taken, if any: the world is another one.
   std::string mismatch;
 };
-// The one by the plain choices but for those given.
+// Looks at the world, and must not change it.
+using Watcher = std::function<void()>;
+// The one by the plain choices but for those given. `watcher` is called before
+// the first choice and after each.
 Replayed Replay(World& world, const std::vector<Deviation>& deviations,
-                Races races = Races::kIgnore, uint64_t max_steps = 100'000);
+                Races races = Races::kIgnore, uint64_t max_steps = 100'000,
+                const Watcher& watcher = nullptr);
 // The first that kRandom makes of that seed.
 Replayed PlayAtRandom(World& world, uint64_t seed,
                       uint64_t max_steps = 100'000);

@@ -479,6 +479,13 @@ std::string Machine::CommOf(uint32_t fiber) const {
                          : static_cast<task_struct*>(live->owner)->comm;
 }
 
+std::string Machine::OwnerOf(const mm_struct* mm) const {
+  for (const auto& [process, name] : memory_) {
+    if (LiveMm(process) == mm) return process;
+  }
+  return "";
+}
+
 namespace {
 
 bool WasKilled(const task_struct& t) {

@@ -45,6 +45,9 @@ class Machine {
   // and that the file does not name.
   std::string CommOf(uint32_t fiber) const;
   pid_t PidOf(uint32_t fiber) const;
+  // Whose memory that is, as the file calls it: the process that had it first;
+  // empty: nobody's whom the file names.
+  std::string OwnerOf(const mm_struct* mm) const;
   // Whether the condition asks if this fiber waits for ever: then that is no
   // deadlock.
   bool MayWait(uint32_t fiber) const;

@@ -7,14 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "report/text.h"
-#include "sched/point.h"
 
 namespace reapsim {
 namespace {
@@ -63,183 +59,12 @@ std::string SearchLine(const Judgement& made) {
                       made.proved ? ": all there are" : "");
 }
 
-// "P0 lmkd": 0. -1: no program of the file's.
-int ProgramOf(absl::string_view name) {
-  int number = -1;
-  const size_t space = name.find(' ');
-  if (!absl::StartsWith(name, "P") || space == absl::string_view::npos ||
-      !absl::SimpleAtoi(name.substr(1, space - 1), &number)) {
-    return -1;
-  }
-  return number;
-}
-
-// The statements that enter the kernel, in order.
-std::vector<const Statement*> CallsOf(const TaskProgram& program) {
-  std::vector<const Statement*> calls;
-  for (const Statement& each : program.statements) {
-    if (each.kind != Statement::Kind::kDeclare &&
-        each.kind != Statement::Kind::kCompute) {
-      calls.push_back(&each);
-    }
-  }
-  return calls;
-}
-
-// How much an operation tells a reader.
-enum class Telling : uint8_t {
-  kNothing,  // that it was passed is no news
-  kPlace,    // only where a turn ends, to tell how far the task has come
-  kWorth,    // always
-};
-Telling TellingOf(Point point) {
-  switch (point) {
-    case Point::kSyscallEntry:
-    case Point::kCondResched:
-    case Point::kUserMode:
-    case Point::kRcuReadLock:
-    case Point::kRcuReadUnlock:
-      return Telling::kNothing;
-    case Point::kSpinLock:
-    case Point::kSpinUnlock:
-    case Point::kMutexLock:
-    case Point::kMutexUnlock:
-    case Point::kRefInc:
-    case Point::kRefDec:
-    case Point::kFlagRead:
-    case Point::kFlagSet:
-    case Point::kRacyRead:
-    case Point::kWake:
-      return Telling::kPlace;
-    default:
-      return Telling::kWorth;
-  }
-}
-
-// Steps that leave no entry in the trace: of a task that stands before no
-// operation yet, and of an event.
-constexpr absl::string_view kGoesOn = "goes on to its next operation";
-constexpr absl::string_view kFires = "kernel/time/timer.c: a timer expires";
-
-// One line of a turn.
-struct Row {
-  size_t choice;
-  Telling telling;
-  Point point;
-  std::string text;
-  bool shown;
-};
-
-// One turn: the rows of choices in a row of one fiber, or of one event.
-struct Turn {
-  Choice who;
-  std::vector<std::string> statements;  // begun in it
-  std::vector<Row> rows;
-};
-
-// "mm/oom_kill.cc:190     mm/oom_kill.c:__oom_reap_task_mm, each VMA".
-Row RowOf(size_t choice, const TraceEntry& entry) {
-  absl::string_view file =
-      entry.source.file == nullptr ? "?" : entry.source.file;
-  (void)absl::ConsumePrefix(&file, "./");
-  const std::string place = absl::StrCat(file, ":", entry.source.line);
-  return {choice, TellingOf(entry.point), entry.point,
-          absl::StrFormat("%-20s %s", place, PointWhere(entry.point)), false};
-}
-
-// Programs have no branches: the n-th entry into the kernel is the n-th call.
-class StatementFinder {
- public:
-  StatementFinder(const Scenario& scenario,
-                  const std::vector<std::string>& names)
-      : scenario_(scenario),
-        names_(names),
-        entered_(scenario.file.programs.size()) {}
-
-  // Adds the statement that the entry is the beginning of, if it is one.
-  void Add(const TraceEntry& entry, std::vector<std::string>* statements) {
-    if (entry.point != Point::kSyscallEntry) return;
-    const int number =
-        entry.fiber < names_.size() ? ProgramOf(names_[entry.fiber]) : -1;
-    if (number < 0) return;
-    const auto program = static_cast<size_t>(number);
-    const std::vector<const Statement*> calls =
-        CallsOf(scenario_.file.programs[program]);
-    const size_t nth = entered_[program]++;
-    if (nth >= calls.size()) return;
-    statements->push_back(absl::StrCat(calls[nth]->ToString(), "  (line ",
-                                       calls[nth]->place.line, ")"));
-  }
-
- private:
-  const Scenario& scenario_;
-  const std::vector<std::string>& names_;
-  std::vector<size_t> entered_;  // by program: calls that have begun
-};
-
-std::vector<Turn> TurnsOf(const Scenario& scenario,
-                          const std::vector<std::string>& names,
-                          const Execution& execution) {
-  std::vector<Turn> turns;
-  StatementFinder statements(scenario, names);
-  const std::vector<size_t>& before = execution.entries_before;
-  for (size_t choice = 0; choice < execution.schedule.size(); ++choice) {
-    const Choice who = execution.schedule[choice];
-    if (turns.empty() || turns.back().who != who)
-      turns.push_back({who, {}, {}});
-    Turn& turn = turns.back();
-    const size_t end = choice + 1 < before.size() ? before[choice + 1]
-                                                  : execution.trace.size();
-    if (IsEvent(who) || before[choice] == end) {
-      turn.rows.push_back(
-          {choice, IsEvent(who) ? Telling::kWorth : Telling::kNothing,
-           Point::kNone, std::string(IsEvent(who) ? kFires : kGoesOn), false});
-    }
-    for (size_t i = before[choice]; i < end; ++i) {
-      turn.rows.push_back(RowOf(choice, execution.trace[i]));
-      statements.Add(execution.trace[i], &turn.statements);
-    }
-  }
-  return turns;
-}
-
-// The choice and its neighbours say why there was no way back.
-bool IsAbout(int64_t point_of_no_return, size_t choice) {
-  constexpr int64_t kNeighbours = 2;
-  const auto number = static_cast<int64_t>(choice);
-  return point_of_no_return >= 0 &&
-         number >= point_of_no_return - kNeighbours &&
-         number <= point_of_no_return + kNeighbours;
-}
-
-// Decides which rows of a turn are shown: at least one operation, if it has
-// one.
-void ChooseRows(int64_t point_of_no_return, Turn* turn) {
-  constexpr size_t kLast = 3;
-  constexpr size_t kHead = 16;
-  constexpr size_t kTail = 24;
-  std::vector<Row>& rows = turn->rows;
-  std::vector<Row*> shown;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const Telling telling = rows[i].telling;
-    const bool again = !shown.empty() && shown.back()->point == rows[i].point;
-    const bool late = i + kLast >= rows.size() && telling != Telling::kNothing;
-    if (late || (telling == Telling::kWorth && !again)) {
-      shown.push_back(&rows[i]);
-    }
-  }
-  for (size_t i = 0; i < shown.size(); ++i) {
-    shown[i]->shown = i < kHead || i + kTail >= shown.size();
-  }
-  for (Row& row : rows) {
-    if (IsAbout(point_of_no_return, row.choice)) row.shown = true;
-  }
-  const auto is_shown = [](const Row& row) { return row.shown; };
-  if (std::any_of(rows.begin(), rows.end(), is_shown)) return;
-  const auto operation =
-      std::find_if(rows.begin(), rows.end(),
-                   [](const Row& row) { return row.point != Point::kNone; });
-  if (operation != rows.end()) operation->shown = true;
+// "    21  mm/oom_kill.cc:190   mm/oom_kill.c:__oom_reap_task_mm, each VMA".
+std::string RowText(const Row& row) {
+  return row.model.empty()
+             ? absl::StrFormat("  %4d  %s\n", row.choice, row.place)
+             : absl::StrFormat("  %4d  %-20s %s\n", row.choice, row.model,
+                               row.place);
 }
 
 std::string RowsText(int64_t point_of_no_return, const Turn& turn) {
@@ -247,7 +72,7 @@ std::string RowsText(int64_t point_of_no_return, const Turn& turn) {
   for (size_t i = 0; i < turn.rows.size(); ++i) {
     const Row& row = turn.rows[i];
     if (row.shown) {
-      absl::StrAppendFormat(&text, "  %4d  %s\n", row.choice, row.text);
+      absl::StrAppend(&text, RowText(row));
     }
     const bool last_of_choice =
         i + 1 == turn.rows.size() || turn.rows[i + 1].choice != row.choice;
@@ -274,20 +99,6 @@ size_t HiddenSteps(const std::vector<Turn>& turns) {
     }
   }
   return hidden;
-}
-
-std::string WhoText(const std::vector<std::string>& names, Choice who) {
-  if (IsEvent(who)) {
-    return absl::StrCat("timer [e", who - kEventBase, "]");
-  }
-  const bool known = who < names.size() && !names[who].empty();
-  return absl::StrCat(known ? names[who] : "task", " [", who, "]");
-}
-
-std::string VerdictText(const Verdict& verdict) {
-  return absl::StrCat(VerdictName(verdict.kind), ": ", verdict.what,
-                      verdict.where.empty() ? "" : " (", verdict.where,
-                      verdict.where.empty() ? "" : ")");
 }
 
 }  // namespace
@@ -324,9 +135,16 @@ std::string EndStateText(const std::string& outcome) {
   return outcome.empty() ? "verdict=none;" : outcome;
 }
 
+std::string EndText(const Verdict& verdict, const std::string& outcome) {
+  if (!verdict) return EndStateText(outcome);
+  return absl::StrCat(VerdictName(verdict.kind), ": ", verdict.what,
+                      verdict.where.empty() ? "" : " (", verdict.where,
+                      verdict.where.empty() ? "" : ")");
+}
+
 std::string EndLine(const Verdict& verdict, const std::string& outcome) {
-  return verdict ? Wrapped("End: ", VerdictText(verdict))
-                 : absl::StrCat("End: ", EndStateText(outcome), "\n");
+  const std::string text = EndText(verdict, outcome);
+  return verdict ? Wrapped("End: ", text) : absl::StrCat("End: ", text, "\n");
 }
 
 std::string ScheduleText(const Scenario& scenario,
@@ -343,8 +161,9 @@ std::string ScheduleText(const Scenario& scenario,
     const std::string rows = RowsText(execution.point_of_no_return, turn);
     if (rows.empty()) continue;
     absl::StrAppend(&text, "  ", WhoText(names, turn.who), "\n");
-    for (const std::string& statement : turn.statements) {
-      absl::StrAppend(&text, "    ", statement, "\n");
+    for (const Row& row : turn.rows) {
+      if (row.statement.empty()) continue;
+      absl::StrAppend(&text, "    ", row.statement, "\n");
     }
     absl::StrAppend(&text, rows);
   }
@@ -353,6 +172,20 @@ std::string ScheduleText(const Scenario& scenario,
                     " of ", execution.schedule.size(), "; see --full.\n");
   }
   return text;
+}
+
+std::string WitnessHeading(const Judgement& made) {
+  const Failure& witness = *made.witness;
+  return absl::StrCat(
+      "Schedule to ",
+      made.found.failure.has_value()
+          ? made.broken
+          : std::string(made.witness_holds
+                            ? "where the condition holds"
+                            : "where the condition does not hold"),
+      ", with ",
+      Counted(static_cast<uint64_t>(witness.preemptions), "preemption"),
+      witness.fewest_preemptions ? ", the fewest there are" : "");
 }
 
 std::string WitnessText(const Scenario& scenario, const Judgement& made,
@@ -364,14 +197,7 @@ std::string WitnessText(const Scenario& scenario, const Judgement& made,
                             witness.entries_before,
                             witness.always ? -1 : witness.point_of_no_return};
   return absl::StrCat(
-      "Schedule to ",
-      breaks ? made.broken
-             : std::string(made.witness_holds
-                               ? "where the condition holds"
-                               : "where the condition does not hold"),
-      ", with ",
-      Counted(static_cast<uint64_t>(witness.preemptions), "preemption"),
-      witness.fewest_preemptions ? ", the fewest there are" : "", ":\n",
+      WitnessHeading(made), ":\n",
       ScheduleText(scenario, made.names, execution, full),
       EndLine(breaks ? witness.verdict : Verdict{}, witness.outcome),
       witness.always ? "Every schedule ends so.\n" : "",

@@ -6,15 +6,11 @@
 #ifndef REAPSIM_LITMUS_RESULT_TEXT_H_
 #define REAPSIM_LITMUS_RESULT_TEXT_H_
 
-#include <cstddef>
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "explore/explore.h"
-#include "explore/schedule.h"
 #include "litmus/judge.h"
-#include "sched/engine.h"
+#include "litmus/turns.h"
 #include "sched/verdict.h"
 
 namespace reapsim {
@@ -27,17 +23,12 @@ std::string ResultBlock(const Scenario& scenario, const Judgement& made);
 // An end as the model tells it, for people: never empty.
 std::string EndStateText(const std::string& outcome);
 
+// The verdict, or else the end.
+std::string EndText(const Verdict& verdict, const std::string& outcome);
+
 // "End: ", and the verdict or else the end. A verdict's step is left out: it
 // counts marks, too, and the rows of a schedule don't.
 std::string EndLine(const Verdict& verdict, const std::string& outcome);
-
-// What there is to show of an execution.
-struct Execution {
-  const Schedule& schedule;
-  const std::vector<TraceEntry>& trace;
-  const std::vector<size_t>& entries_before;  // see Failure
-  int64_t point_of_no_return = -1;            // likewise
-};
 
 // A schedule, turn by turn: who ran, which statement of the file it was in, and
 // its operations: the number of the choice that made it, as in the schedule's
@@ -46,6 +37,9 @@ struct Execution {
 std::string ScheduleText(const Scenario& scenario,
                          const std::vector<std::string>& names,
                          const Execution& execution, bool full);
+
+// What the judgement's witness, which it has, is a schedule to: no full stop.
+std::string WitnessHeading(const Judgement& made);
 
 // The schedule of the judgement's witness with what it shows, how it ends and
 // how to replay it; "" if there is none.
