@@ -18,11 +18,6 @@
 namespace reapsim {
 namespace {
 
-constexpr absl::string_view kTasks = "Tasks";
-constexpr absl::string_view kMemory = "Memory";
-constexpr absl::string_view kLocks = "Locks";
-constexpr absl::string_view kTerms = "What the file asks";
-
 struct BitName {
   uint64_t bit;
   const char* name;
@@ -117,7 +112,10 @@ void Observer::Set(absl::string_view group, const std::string& subject,
   const std::string key = absl::StrCat(group, "\n", subject, "\n", name);
   const auto [found, is_new] = index_.emplace(key, facts_.size());
   if (is_new) {
-    facts_.push_back({std::string(group), subject, std::string(name), ""});
+    facts_.push_back({.group = std::string(group),
+                      .subject = subject,
+                      .name = std::string(name),
+                      .start = ""});
   }
   if (now_.values.size() < facts_.size()) now_.values.resize(facts_.size());
   now_.values[found->second] = std::move(value);
@@ -130,8 +128,9 @@ std::string Observer::NameOf(uint32_t fiber) {
 }
 
 bool Observer::Watches(const task_struct& task) const {
-  return task.thread != nullptr && (fibers_.contains(task.thread->id) ||
-                                    !machine_.NameOf(task.thread->id).empty());
+  if (task.thread == nullptr) return false;
+  if (fibers_.contains(task.thread->id)) return true;
+  return !is_global_init(&task) && !machine_.NameOf(task.thread->id).empty();
 }
 
 Observation Observer::Look() {
@@ -142,7 +141,7 @@ Observation Observer::Look() {
   if (machine_.kernel().engine().stopped()) {
     // Nothing is true of an end state that is none.
     for (size_t i = 0; i < before.size(); ++i) {
-      if (facts_[i].group == kTerms) now_.values[i] = before[i];
+      if (facts_[i].group == kTermFacts) now_.values[i] = before[i];
     }
   }
   LookAtTasks();
@@ -157,15 +156,15 @@ void Observer::LookAtTerms() {
   const std::vector<Value> values = machine_.Values();
   for (size_t i = 0; i < terms.size(); ++i) {
     if (terms[i].function == "verdict") continue;
-    Set(kTerms, "", terms[i].ToString(),
+    Set(kTermFacts, "", terms[i].ToString(),
         values[i].ToString(terms[i].function.empty()));
   }
 }
 
 void Observer::LookAtTasks() {
   for (const auto& [fiber, name] : names_) {
-    if (index_.contains(absl::StrCat(kTasks, "\n", name, "\nstate"))) {
-      Set(kTasks, name, "state", "gone");
+    if (index_.contains(absl::StrCat(kTaskFacts, "\n", name, "\nstate"))) {
+      Set(kTaskFacts, name, "state", "gone");
     }
   }
   machine_.kernel().sched().task_slab.ForEach([this](const task_struct* task) {
@@ -176,11 +175,16 @@ void Observer::LookAtTasks() {
 void Observer::LookAtTask(const task_struct& task) {
   SchedState& sched = machine_.kernel().sched();
   const std::string name = NameOf(task.thread->id);
-  Set(kTasks, name, "state", StateText(task));
-  Set(kTasks, name, "waits for", WaitText(*task.thread));
-  Set(kTasks, name, "mm", task.mm == nullptr ? "NULL" : MemoryName(task.mm));
-  Set(kTasks, name, "flags", BitsText(task.flags, kTaskFlags));
-  Set(kTasks, name, "thread flags", BitsText(task.thread_flags, kThreadFlags));
+  const bool in_user_mode = task.thread->op.point == Point::kUserMode &&
+                            (task.__state & TASK_INTERRUPTIBLE) != 0;
+  Set(kTaskFacts, name, "state",
+      in_user_mode ? "in user mode" : StateText(task));
+  Set(kTaskFacts, name, kWaitsFor, WaitText(*task.thread));
+  Set(kTaskFacts, name, "mm",
+      task.mm == nullptr ? "NULL" : MemoryName(task.mm));
+  Set(kTaskFacts, name, "flags", BitsText(task.flags, kTaskFlags));
+  Set(kTaskFacts, name, "thread flags",
+      BitsText(task.thread_flags, kThreadFlags));
   std::string group;
   sigset64 pending = task.pending;
   if (task.signal != nullptr && sched.signal_slab.IsLive(task.signal)) {
@@ -190,8 +194,8 @@ void Observer::LookAtTask(const task_struct& task) {
     }
     pending |= task.signal->shared_pending;
   }
-  Set(kTasks, name, "signal flags", std::move(group));
-  Set(kTasks, name, "pending", SignalsText(pending));
+  Set(kTaskFacts, name, "signal flags", std::move(group));
+  Set(kTaskFacts, name, "pending", SignalsText(pending));
 }
 
 // Where it stands, if it can't go on.
@@ -241,13 +245,10 @@ void Observer::LookAtMemory() {
       watch(task->mm);
     }
   });
-  slab.ForEach([&](const mm_struct* mm) {
-    if (!machine_.OwnerOf(mm).empty()) watch(mm);
-  });
   for (const Identity& each : watched_memory_) {
     const auto name = memory_names_.find(each);
     if (name != memory_names_.end()) {
-      Set(kMemory, name->second, "struct", "freed");
+      Set(kMemoryFacts, name->second, "struct", "freed");
     }
   }
   slab.ForEach([&](const mm_struct* mm) {
@@ -255,7 +256,7 @@ void Observer::LookAtMemory() {
       LookAtMm(*mm);
     }
   });
-  Set(kMemory, "machine", "free pages", absl::StrCat(kernel.mm().nr_free));
+  Set(kMachineFacts, "", "free pages", absl::StrCat(kernel.mm().nr_free));
 }
 
 void Observer::LookAtMm(const mm_struct& mm) {
@@ -263,17 +264,18 @@ void Observer::LookAtMm(const mm_struct& mm) {
   const auto pages = [&](int member) {
     return absl::StrCat(get_mm_counter_sum(&mm, member));
   };
-  Set(kMemory, name, "struct", "");
-  Set(kMemory, name, "mm_users", absl::StrCat(mm.mm_users));
-  Set(kMemory, name, "mm_count", absl::StrCat(mm.mm_count));
-  Set(kMemory, name, "flags", BitsText(mm.flags, kMmFlags));
-  Set(kMemory, name, "anonymous pages", pages(MM_ANONPAGES));
-  Set(kMemory, name, "file pages", pages(MM_FILEPAGES));
-  Set(kMemory, name, "shmem pages", pages(MM_SHMEMPAGES));
-  Set(kMemory, name, "swap entries", pages(MM_SWAPENTS));
-  Set(kMemory, name, "VMAs", absl::StrCat(VmasOf(&mm)));
-  Set(kMemory, name, "page tables, bytes", absl::StrCat(mm.pgtables_bytes));
-  Set(kMemory, name, "TLB entries",
+  Set(kMemoryFacts, name, "struct", "");
+  Set(kMemoryFacts, name, "mm_users", absl::StrCat(mm.mm_users));
+  Set(kMemoryFacts, name, "mm_count", absl::StrCat(mm.mm_count));
+  Set(kMemoryFacts, name, "flags", BitsText(mm.flags, kMmFlags));
+  Set(kMemoryFacts, name, "anonymous pages", pages(MM_ANONPAGES));
+  Set(kMemoryFacts, name, "file pages", pages(MM_FILEPAGES));
+  Set(kMemoryFacts, name, "shmem pages", pages(MM_SHMEMPAGES));
+  Set(kMemoryFacts, name, "swap entries", pages(MM_SWAPENTS));
+  Set(kMemoryFacts, name, "VMAs", absl::StrCat(VmasOf(&mm)));
+  Set(kMemoryFacts, name, "page tables, bytes",
+      absl::StrCat(mm.pgtables_bytes));
+  Set(kMemoryFacts, name, "TLB entries",
       absl::StrCat(TlbEntries(machine_.kernel().mm(), &mm)));
 }
 
@@ -394,8 +396,8 @@ void Observer::SetLockFacts() {
                     use.kind == ScheduleSpan::Kind::kShared ? " (reads)" : "");
   }
   for (auto& [lock, uses] : by_lock) {
-    Set(kLocks, lock, "owner", std::move(uses.first));
-    Set(kLocks, lock, "waits", std::move(uses.second));
+    Set(kLockFacts, lock, "owner", std::move(uses.first));
+    Set(kLockFacts, lock, "waits", std::move(uses.second));
   }
 }
 

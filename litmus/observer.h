@@ -24,6 +24,14 @@
 
 namespace reapsim {
 
+// Groups of facts, and a fact of a task: where it waits.
+inline constexpr absl::string_view kTermFacts = "What the file asks";
+inline constexpr absl::string_view kTaskFacts = "Tasks";
+inline constexpr absl::string_view kLockFacts = "Locks";
+inline constexpr absl::string_view kMemoryFacts = "Memory";
+inline constexpr absl::string_view kMachineFacts = "Machine";
+inline constexpr absl::string_view kWaitsFor = "waits for";
+
 // Who holds, or waits for, a lock.
 struct LockUse {
   ScheduleSpan::Kind kind = ScheduleSpan::Kind::kExclusive;

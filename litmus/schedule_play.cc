@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -25,6 +26,10 @@ namespace {
 // Steps that a page shows one by one: so many at the beginning, so many at the
 // end of a longer schedule.
 constexpr size_t kShownAtAnEnd = 1000;
+
+// Facts in the order in which a reader asks.
+constexpr absl::string_view kGroups[] = {kTermFacts, kTaskFacts, kLockFacts,
+                                         kMemoryFacts, kMachineFacts};
 
 // The choices from `first` to `last` are one step of the page.
 struct Slice {
@@ -131,9 +136,9 @@ class PlayMaker {
     return columns_.at(IsEvent(choice) ? kEventBase : choice);
   }
 
-  // Facts by group and subject, in the order of first sight.
+  // Facts by group, and by subject in the order of first sight.
   void AddFacts(const std::vector<ScheduleFact>& facts) {
-    std::vector<std::string> order;
+    std::vector<std::string> order(std::begin(kGroups), std::end(kGroups));
     const auto place = [&](const std::string& key) {
       const auto at = std::find(order.begin(), order.end(), key);
       const auto index = static_cast<size_t>(at - order.begin());
@@ -153,6 +158,8 @@ class PlayMaker {
       new_index_[i] = play_.facts.size();
       play_.facts.push_back(facts[i]);
       play_.facts.back().start = ValueOf(seen_.looks.front(), i);
+      play_.facts.back().is_lock =
+          facts[i].group == kLockFacts || facts[i].name == kWaitsFor;
     }
   }
 
@@ -223,9 +230,7 @@ class PlayMaker {
   bool Tells(const ScheduleStep& step) const {
     return std::any_of(step.changes.begin(), step.changes.end(),
                        [this](const ScheduleChange& change) {
-                         const ScheduleFact& fact = play_.facts[change.fact];
-                         return fact.group != "Locks" &&
-                                fact.name != "waits for";
+                         return !play_.facts[change.fact].is_lock;
                        });
   }
 

@@ -53,7 +53,7 @@ table.steps{width:100%;table-layout:fixed}
 .steps th,.steps td{vertical-align:top;text-align:left;padding:3px 8px}
 .steps thead th{position:sticky;top:0;z-index:2;background:var(--bg);
   border-bottom:1px solid var(--line);font-size:13px}
-.js .steps thead th{top:48px}
+.js .steps thead th{top:46px}
 .steps .k{width:54px;text-align:right;font-weight:400}
 .steps tr.turn td,.steps tr.turn th,.hide tr.lead td,.hide tr.lead th{
   border-top:1px solid var(--line)}
@@ -87,6 +87,7 @@ aside thead th{color:var(--fg);border-bottom:1px solid var(--line)}
 aside td{padding:2px 8px 2px 0;vertical-align:top;overflow-wrap:anywhere;
   font-variant-numeric:tabular-nums}
 aside td:empty::after{content:"\2013";color:var(--line)}
+.js tr.free{display:none}
 aside td.new{background:var(--mark)}
 aside td s{color:var(--muted)}
 footer{color:var(--muted);font-size:13px;padding-top:18px;padding-bottom:40px}
@@ -129,6 +130,7 @@ document.documentElement.classList.add('js');
     [].forEach.call(section.querySelectorAll('td[data-f]'), function (td) {
       cells[td.getAttribute('data-f')] = td;
     });
+    var locks = [].slice.call(section.querySelectorAll('tr.lock'));
     var grid = section.querySelector('.grid');
     var output = section.querySelector('output');
     var small = section.querySelector('input');
@@ -177,6 +179,12 @@ document.documentElement.classList.add('js');
         cell.classList.add('new');
         cell.title = 'was ' + (before[changed] || 'empty');
       }
+      locks.forEach(function (row) {
+        var empty = [].every.call(row.querySelectorAll('td'), function (td) {
+          return td.textContent === '' && !td.classList.contains('new');
+        });
+        row.classList.toggle('free', empty);
+      });
       if (at === 0) {
         output.textContent = 'Before the first of ' + rows.length + ' steps';
       } else {
@@ -191,8 +199,9 @@ document.documentElement.classList.add('js');
       buttons.last.disabled = buttons.next.disabled = at === rows.length;
       buttons.prevturn.disabled = at === 0;
       buttons.nextturn.disabled = at === rows.length;
-      var hash = '#' + id + (at > 0 ? '-s' + data.numbers[at - 1] : '');
-      try { history.replaceState(null, '', hash); } catch (e) { return; }
+      var place = at > 0 ? '#' + id + '-s' + data.numbers[at - 1]
+                         : location.href.split('#')[0];
+      try { history.replaceState(null, '', place); } catch (e) { return; }
     }
     this.to = function (target) {
       while (at < target) forward();
@@ -289,9 +298,6 @@ document.documentElement.classList.add('js');
   follow();
 })();
 )";
-
-// "owner" of the lock's fact is told by bars and their labels.
-bool IsLockFact(const ScheduleFact& fact) { return fact.group == "Locks"; }
 
 // "mm/oom_kill.c:__oom_reap_task_mm, each VMA": the file behind the function.
 std::string OperationHtml(const ScheduleOperation& operation) {
@@ -511,7 +517,7 @@ class PlayWriter {
     absl::StrAppend(&html, LockLines(step.column, static_cast<int64_t>(i)));
     for (const ScheduleChange& change : step.changes) {
       const ScheduleFact& fact = play_.facts[change.fact];
-      if (IsLockFact(fact) || fact.name == "waits for") continue;
+      if (fact.is_lock) continue;
       absl::StrAppend(
           &html, "<div class=\"chg\">", Escaped(fact.name),
           fact.subject.empty() || fact.subject == play_.columns[step.column]
@@ -587,7 +593,11 @@ class PlayWriter {
     }
     absl::StrAppend(&html, "<tbody>\n");
     for (const std::string& row : rows) {
-      absl::StrAppend(&html, "<tr><th scope=\"row\">", Escaped(row), "</th>");
+      absl::StrAppend(&html,
+                      by_subject && play_.facts[begin].is_lock
+                          ? "<tr class=\"lock\">"
+                          : "<tr>",
+                      "<th scope=\"row\">", Escaped(row), "</th>");
       for (const std::string& column : columns) {
         absl::StrAppend(&html, Cell(begin, end, by_subject ? row : column,
                                     by_subject ? column : row));

@@ -21,6 +21,8 @@ struct ScheduleFact {
   std::string subject;  // "victim"
   std::string name;     // "flags"
   std::string start;    // its value before the first step; empty: there is none
+  // It is told beside the steps, too: who holds a lock, who waits.
+  bool is_lock = false;
 };
 
 struct ScheduleChange {
