@@ -215,6 +215,24 @@ TEST(Explore, FindsADeadlockAndThePointOfNoReturn) {
   }
 }
 
+TEST(Explore, LetsAWatcherLookBeforeAndAfterEachChoice) {
+  TestWorld world;
+  Cells* cells = world.cells();
+  world.Add([cells] {
+    for (int i = 0; i < 3; ++i) {
+      SchedulePoint(Point::kRefInc, Access::kWrite, NumberOf(&cells->counter));
+      cells->counter++;
+    }
+  });
+  std::vector<int64_t> seen;
+  const Replayed replayed = Replay(
+      world, {}, Races::kIgnore, 100,
+      [&seen, cells] { seen.push_back(static_cast<int64_t>(cells->counter)); });
+  // The fiber stands before its first step when the schedule begins.
+  EXPECT_EQ(seen, (std::vector<int64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(replayed.schedule.size(), 3u);
+}
+
 TEST(Explore, NamesWhoHoldsTheLockOfAPartialDeadlock) {
   TestWorld world;
   Cells* cells = world.cells();

@@ -1,7 +1,7 @@
 // Copyright 2026 The reapsim Authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pieces of HTML and SVG. What is written with them is well-formed XML, too.
+// Pieces of HTML and SVG.
 #ifndef REAPSIM_REPORT_MARKUP_H_
 #define REAPSIM_REPORT_MARKUP_H_
 
