@@ -798,9 +798,11 @@ std::string WaitsTable(const RunPicture& run) {
 }  // namespace
 
 RunPicture PictureOf(Timeline timeline, std::vector<TaskAccount> tasks,
-                     const std::vector<CpuConfig>& cpus,
-                     const std::vector<uint32_t>& first) {
+                     const std::vector<CpuConfig>& cpus, uint64_t begin_ns,
+                     uint64_t end_ns, const std::vector<uint32_t>& first) {
   RunPicture picture;
+  picture.begin_ns = begin_ns;
+  picture.end_ns = end_ns;
   for (size_t i = 0; i < cpus.size(); ++i) {
     picture.cpus.push_back(absl::StrCat(
         "CPU ", i, cpus[i].kind.empty() || cpus[i].kind == "cpu" ? "" : ", ",
@@ -814,8 +816,7 @@ RunPicture PictureOf(Timeline timeline, std::vector<TaskAccount> tasks,
   };
   for (const uint32_t task : first) add(task);
   for (const TimelineSlice& slice : timeline.slices) {
-    picture.end_ns = std::max(picture.end_ns, slice.end_ns);
-    add(slice.task);
+    if (slice.start_ns < end_ns && slice.end_ns > begin_ns) add(slice.task);
   }
   picture.timeline = std::move(timeline);
   picture.tasks = std::move(tasks);

@@ -5,10 +5,9 @@
 // each CPU ran, what each task did and waited for, and how times spread over
 // several runs. As one SVG file, or as a page with tables beside them.
 //
-//   RunPicture picture = PictureOf(result.timeline, result.tasks, config.cpus);
+//   RunPicture picture = PictureOf(result.timeline, result.tasks, config.cpus,
+//                                  result.wake_ns, result.end_ns);
 //   picture.title = "kill, then process_mrelease()";
-//   picture.begin_ns = result.wake_ns;
-//   picture.end_ns = result.end_ns;
 //   picture.zero_ns = result.kill_ns;
 //   picture.moments = {{result.kill_ns, "kill"}, {back_ns, "memory back"}};
 //   picture.levels = {{"low", watermarks.low / 4096}};
@@ -61,12 +60,11 @@ struct RunPicture {
 };
 inline constexpr size_t kMaxLanes = 32;
 
-// A picture of all of it, without moments, levels and title: lanes for all
-// tasks that run at some time, those named in `first` (by index) before the
-// others.
+// A picture of that part of a run, without moments, levels and title: lanes for
+// the tasks of `first` (indices), then for those that run in it.
 RunPicture PictureOf(Timeline timeline, std::vector<TaskAccount> tasks,
-                     const std::vector<CpuConfig>& cpus,
-                     const std::vector<uint32_t>& first = {});
+                     const std::vector<CpuConfig>& cpus, uint64_t begin_ns,
+                     uint64_t end_ns, const std::vector<uint32_t>& first = {});
 
 // How a time came out in several runs; one row for each of what is compared.
 struct SpreadRow {

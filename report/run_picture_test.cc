@@ -22,6 +22,7 @@
 namespace reapsim {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -67,11 +68,10 @@ RunPicture SmallRun() {
   killer.lock_wait_ns = kMs;
   RunPicture run = PictureOf(
       std::move(timeline), {killer, TaskOf(8, "victim"), TaskOf(9, "<b>&\"")},
-      {{.kind = "little", .capacity = 400}, {.kind = "big"}}, {1});
+      {{.kind = "little", .capacity = 400}, {.kind = "big"}}, kZero - 5 * kMs,
+      at(35), {1});
   run.title = "kill, then process_mrelease()";
   run.about = "v6.18, machine two-cores";
-  run.begin_ns = kZero - 5 * kMs;
-  run.end_ns = at(35);
   run.zero_ns = kZero;
   run.moments = {{at(0), "kill"},
                  {at(16), "memory back"},
@@ -137,7 +137,19 @@ TEST(RunPicture, SaysNamesThatLookLikeMarkup) {
 }
 
 TEST(RunPicture, GivesThoseNamedFirstTheFirstLanes) {
-  EXPECT_THAT(SmallRun().lanes, ::testing::ElementsAre(1, 0, 2));
+  EXPECT_THAT(SmallRun().lanes, ElementsAre(1, 0, 2));
+}
+
+TEST(RunPicture, HasLanesForThoseWhoRunInIt) {
+  Timeline timeline;
+  timeline.slices = {{0, 10, 0, 0, SliceKind::kUser},
+                     {10, 20, 0, 1, SliceKind::kUser},
+                     {20, 30, 0, 2, SliceKind::kUser}};
+  const std::vector<TaskAccount> tasks(4);
+  EXPECT_THAT(PictureOf(timeline, tasks, {{}}, 10, 20).lanes, ElementsAre(1));
+  EXPECT_THAT(PictureOf(timeline, tasks, {{}}, 10, 20, {3, 9}).lanes,
+              ElementsAre(3, 1))
+      << "asked for, though it did not run; and there is no tenth";
 }
 
 TEST(RunPicture, IsNoLargerForALongerRun) {

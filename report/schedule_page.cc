@@ -76,17 +76,19 @@ table.steps{width:100%;table-layout:fixed}
 .tag{font-size:11.5px;color:var(--bad);font-weight:600}
 i.b{position:absolute;top:0;bottom:0;width:5px;
   left:calc(5px + var(--k) * 8px);background:var(--c)}
-i.r{background:repeating-linear-gradient(0deg,var(--c) 0 4px,transparent 4px 6px)}
+i.r{background:repeating-linear-gradient(0deg,var(--c) 0 4px,
+  transparent 4px 6px)}
 i.w{background:none;border-left:2px dotted var(--c)}
 aside{position:sticky;top:56px;max-height:calc(100vh - 64px);overflow:auto;
   padding-bottom:12px}
 aside table{width:100%;font-size:13px}
-aside th{text-align:left;font-weight:400;color:var(--muted);padding:2px 8px 2px 0;
+aside th{text-align:left;font-weight:400;color:var(--muted);
+  padding:2px 8px 2px 0;
   vertical-align:top}
 aside thead th{color:var(--fg);border-bottom:1px solid var(--line)}
 aside td{padding:2px 8px 2px 0;vertical-align:top;overflow-wrap:anywhere;
   font-variant-numeric:tabular-nums}
-aside td:empty::after{content:"\2013";color:var(--line)}
+aside tbody td:empty::after{content:"\2013";color:var(--line)}
 .js tr.free{display:none}
 aside td.new{background:var(--mark)}
 aside td s{color:var(--muted)}
@@ -102,6 +104,7 @@ kbd{border:1px solid var(--line);border-radius:4px;padding:0 4px;font-size:12px}
   .grid{overflow-x:auto}
   table.steps{min-width:calc(54px + var(--n) * 210px)}
   .steps thead th,.js .steps thead th{position:static}
+  .js .steps tbody tr{scroll-margin-top:170px}
   aside{position:sticky;top:auto;bottom:0;max-height:38vh;background:var(--bg);
     border-top:2px solid var(--line);margin:0 -12px;padding:0 12px 8px}
   .bar output{min-width:100%}
