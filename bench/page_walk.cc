@@ -6,6 +6,7 @@
 // fast a kernel is.
 //
 //   walk/SHAPE/SIZE    the call, on a victim that has just been filled
+//   timed/SHAPE/SIZE   the call in timed mode: all that it does is charged for
 //   bare/SHAPE/SIZE    the same entries and frame records, without a model
 //   memset/SHAPE/SIZE  the bytes of these, filled
 //
@@ -23,7 +24,7 @@
 namespace reapsim {
 namespace {
 
-enum class Kind { kWalk, kBare, kMemset };
+enum class Kind { kWalk, kTimed, kBare, kMemset };
 
 struct Case {
   Shape shape;
@@ -78,8 +79,10 @@ void Measure(benchmark::State& state, Kind kind, const Case& c) {
     uint64_t done = world.pages();
     double took = 0;
     switch (kind) {
-      case Kind::kWalk: {
-        took = TimeOf([&] { world.Reap(); });
+      case Kind::kWalk:
+      case Kind::kTimed: {
+        took = kind == Kind::kWalk ? TimeOf([&] { world.Reap(); })
+                                   : TimeOf([&] { world.ReapTimed(); });
         const std::string problem = world.Problem(Thorough(c));
         if (!problem.empty()) {
           state.SkipWithError(problem.c_str());
@@ -115,8 +118,10 @@ void Register() {
   static constexpr struct {
     Kind kind;
     const char* name;
-  } kKinds[] = {
-      {Kind::kWalk, "walk"}, {Kind::kBare, "bare"}, {Kind::kMemset, "memset"}};
+  } kKinds[] = {{Kind::kWalk, "walk"},
+                {Kind::kTimed, "timed"},
+                {Kind::kBare, "bare"},
+                {Kind::kMemset, "memset"}};
   for (const Case& c : kCases) {
     for (const auto& kind : kKinds) {
       const std::string name =

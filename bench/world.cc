@@ -16,6 +16,7 @@
 #include "mm/pgtable.h"
 #include "mm/populate.h"
 #include "sched/task.h"
+#include "sched/timed.h"
 
 namespace reapsim {
 namespace {
@@ -198,6 +199,20 @@ void VictimWorld::Scatter(const Run& run) {
 
 void VictimWorld::Reap() {
   result_ = k_.As(*reaper_).process_mrelease(pidfd_, 0);
+}
+
+void VictimWorld::ReapTimed() {
+  Prices prices{};
+  for (Price& price : prices.of) price.cpu_ps = 1000;
+  MachineConfig config;
+  config.cpus.resize(1);
+  TimedMachine machine(&k_.engine(), &k_.sched(), config, prices);
+  machine.SetSched(reaper_->raw(),
+                   {.policy = SchedPolicy::kFifo, .rt_priority = 1});
+  const int fd = pidfd_;
+  k_.Begin(*reaper_, [fd](User user) { (void)user.process_mrelease(fd, 0); });
+  (void)machine.Run(UINT64_MAX, [this] { return k_.Done(*reaper_); });
+  result_ = k_.Result(*reaper_);
 }
 
 std::string VictimWorld::Problem(bool thorough) {

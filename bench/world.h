@@ -60,6 +60,9 @@ class VictimWorld {
 
   // The whole call, once.
   void Reap();
+  // The same in timed mode: each operation is charged for, on a machine of one
+  // CPU, which the victim does not get.
+  void ReapTimed();
   // Why the result is not to be believed; empty: it is. Looks at what the call
   // returned, at the counters, the frames, and each entry. `thorough` adds the
   // conservation check of the whole machine, which needs much memory.

@@ -3,6 +3,8 @@
 
 #include "sched/payment.h"
 
+#include <numeric>
+
 #include "base/check.h"
 
 namespace reapsim {
@@ -32,7 +34,13 @@ uint64_t TakeStall(uint64_t* left, uint64_t ps) {
 
 }  // namespace
 
+Speed Speed::Of(uint64_t num, uint64_t den) {
+  const uint64_t common = std::gcd(num, den);
+  return {.num = num / common, .den = den / common};
+}
+
 uint64_t Speed::Time(uint64_t cpu_ps) const {
+  if (num == den) return cpu_ps;
   return static_cast<uint64_t>((Wide{cpu_ps} * den + num - 1) / num);
 }
 
@@ -60,9 +68,11 @@ void Payment::DropUser() {
 }
 
 uint64_t Payment::TimeLeft(const Speed& speed) const {
-  uint64_t ps = speed.Time(contention_ps_) + contention_stall_ps_;
+  uint64_t ps = contention_stall_ps_;
+  if (contention_ps_ != 0) ps += speed.Time(contention_ps_);
   for (int i = 0; i < kWorkClasses; ++i) {
-    ps += speed.Time(work_.cpu_ps[i]) + work_.stall_ps[i];
+    if (work_.cpu_ps[i] != 0) ps += speed.Time(work_.cpu_ps[i]);
+    ps += work_.stall_ps[i];
   }
   return ps;
 }
@@ -75,6 +85,7 @@ uint64_t Payment::Nanoseconds(const Speed& speed) const {
 void Payment::Advance(uint64_t ns, const Speed& speed, TaskAccount* account) {
   uint64_t ps = ns * 1000 + credit_ps_;
   for (int i = 0; i < kWorkClasses; ++i) {
+    if ((work_.cpu_ps[i] | work_.stall_ps[i]) == 0) continue;
     const uint64_t cpu = TakeCpu(&work_.cpu_ps[i], ps, speed);
     ps -= cpu;
     const uint64_t stall = TakeStall(&work_.stall_ps[i], ps);
@@ -87,8 +98,9 @@ void Payment::Advance(uint64_t ns, const Speed& speed, TaskAccount* account) {
   ps -= stalled;
   account->spin_ps += waited + stalled;
   credit_ps_ = ps;
-  if (TimeLeft(speed) == 0) work_ = Work{};
-  REAP_CHECK(credit_ps_ < 1000 || work_.any, "payment: paid too much");
+  // Nothing is over unless all is done.
+  if (ps != 0 || TimeLeft(speed) == 0) work_ = Work{};
+  REAP_CHECK(credit_ps_ < 1000, "payment: paid too much");
 }
 
 }  // namespace reapsim

@@ -18,6 +18,8 @@ namespace reapsim {
 struct Speed {
   uint64_t num = 1;
   uint64_t den = 1;
+  // In lowest terms, so that a CPU like the reference is known for one.
+  static Speed Of(uint64_t num, uint64_t den);
   // How long `cpu_ps` take, rounded up, in picoseconds.
   uint64_t Time(uint64_t cpu_ps) const;
   // What is done in `ps`, rounded down.

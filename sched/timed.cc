@@ -58,7 +58,7 @@ TimedMachine::TimedMachine(Engine* engine, SchedState* sched,
     Cpu& cpu = cpus_[i];
     cpu.config = config_.cpus[i];
     REAP_CHECK(cpu.config.opp < cpu.config.mhz.size(), "timed: opp");
-    cpu.opp = cpu.config.opp;
+    SetOpp(&cpu, cpu.config.opp);
     cpu.at_ns = begin_ns_;
     const uint64_t tick = begin_ns_ - begin_ns_ % kNsPerJiffy;
     cpu.last_tick_ns = tick;
@@ -120,6 +120,17 @@ void TimedMachine::NoticeFibers() {
   if (engine_->fiber_changes() == fibers_seen_) return;
   fibers_seen_ = engine_->fiber_changes();
   auto& fibers = engine_->state()->fibers;
+  // A fork that fails takes back a task that has never run.
+  std::erase_if(sleepers_, [&](Entity* e) {
+    if (fibers.LiveAt(e->id) == e->fiber &&
+        fibers.GenerationOf(e->fiber) == e->generation) {
+      return false;
+    }
+    LeaveState(e);
+    e->state = State::kDone;
+    accounts_[e->account].end_ns = now_ns();
+    return true;
+  });
   fibers.ForEach([&](Fiber* fiber) {
     const uint32_t generation = fibers.GenerationOf(fiber);
     const Entity* known = EntityAt(fiber->id);
@@ -225,7 +236,7 @@ void TimedMachine::WakeSleepers() {
   NoticeFibers();
   for (size_t i = 0; i < sleepers_.size();) {
     Entity* e = sleepers_[i];
-    if (!Engine::CanRun(e->fiber)) {
+    if (!Engine::CanRun(e->fiber) || OwnerOf(*e->fiber)->__state == TASK_NEW) {
       ++i;
       continue;
     }
@@ -265,7 +276,6 @@ void TimedMachine::Step(size_t index) {
   Entity* e = cpu.running;
   e->spinning = false;
   e->since_ns = now_ns();
-  const task_struct* task = OwnerOf(*e->fiber);
   switch (engine_->Resume(e->fiber)) {
     case Stop::kWork:
       TakeWork(e);
@@ -276,6 +286,7 @@ void TimedMachine::Step(size_t index) {
         e->object = e->fiber->op.object;
       } else {
         Sleep(e);
+        NoteNames(*e);
         cpu.running = nullptr;
         cpu.last = e;
       }
@@ -292,15 +303,21 @@ void TimedMachine::Step(size_t index) {
     case Stop::kVerdict:
       return;
   }
-  TaskAccount& account = accounts_[e->account];
-  if (e->state != State::kDone && account.comm != task->comm) {
-    account.comm = task->comm;
-  }
   ReadGauge();
 }
 
-// Runs all that can run without time passing. False: the world has stopped.
-bool TimedMachine::Settle() {
+// A task gets its number after its birth, and its name at exec.
+void TimedMachine::NoteNames(const Entity& e) {
+  const task_struct* task = OwnerOf(*e.fiber);
+  TaskAccount& account = accounts_[e.account];
+  account.pid = task->pid;
+  account.cgroup = CgroupOf(e);
+  if (account.comm != task->comm) account.comm = task->comm;
+}
+
+// Runs all that can run without time passing.
+TimedMachine::Settled TimedMachine::Settle(absl::FunctionRef<bool()> done) {
+  if (done()) return Settled::kDone;
   for (bool moved = true; moved;) {
     moved = false;
     WakeSleepers();
@@ -311,21 +328,23 @@ bool TimedMachine::Settle() {
       REAP_CHECK(++steps_now_ < kMaxStepsInNoTime,
                  "timed: a task goes round for ever in no time");
       Step(i);
-      if (engine_->stopped()) return false;
+      if (engine_->stopped()) return Settled::kVerdict;
+      if (done()) return Settled::kDone;
       moved = true;
       WakeSleepers();
       FollowWishes();
     }
   }
-  return true;
+  return Settled::kQuiet;
 }
 
 TimedStop TimedMachine::Run(uint64_t until_ns, absl::FunctionRef<bool()> done) {
   engine_->SetPrices(&prices_);
   TimedStop stop = TimedStop::kVerdict;
-  while (Settle()) {
-    if (done()) {
-      stop = TimedStop::kDone;
+  for (;;) {
+    const Settled settled = Settle(done);
+    if (settled != Settled::kQuiet) {
+      stop = settled == Settled::kDone ? TimedStop::kDone : TimedStop::kVerdict;
       break;
     }
     const uint64_t next = NextEvent();
@@ -343,15 +362,26 @@ TimedStop TimedMachine::Run(uint64_t until_ns, absl::FunctionRef<bool()> done) {
     HandleEvents();
   }
   for (size_t i = 0; i < cpus_.size(); ++i) Account(i);
+  for (const auto& e : entities_) {
+    if (e != nullptr && e->state != State::kDone) NoteNames(*e);
+  }
   engine_->SetPrices(nullptr);
   return stop;
 }
 
 // ---- Time ------------------------------------------------------------------
 
-Speed TimedMachine::SpeedOf(const Cpu& cpu) const {
-  return {.num = uint64_t{cpu.config.capacity} * cpu.config.mhz[cpu.opp],
-          .den = uint64_t{1024} * cpu.config.mhz.back()};
+void TimedMachine::SetOpp(Cpu* cpu, uint32_t opp) {
+  cpu->opp = opp;
+  cpu->speed = Speed::Of(uint64_t{cpu->config.capacity} * cpu->config.mhz[opp],
+                         uint64_t{1024} * cpu->config.mhz.back());
+}
+
+// The CPU, accounted for up to now, has other work, or another speed.
+void TimedMachine::Reckon(Cpu* cpu) {
+  const Entity* e = cpu->running;
+  if (e == nullptr) return;
+  cpu->paid_ns = cpu->at_ns + e->payment.Nanoseconds(cpu->speed);
 }
 
 // By how many permille contended work takes longer now.
@@ -371,6 +401,7 @@ void TimedMachine::TakeWork(Entity* e) {
   e->at_user_mode =
       e->payment.user() || e->fiber->op.point == Point::kSyscallEntry;
   work = Work{};
+  Reckon(&cpus_[e->cpu]);
 }
 
 // Charges e for what it did not ask for.
@@ -380,6 +411,7 @@ void TimedMachine::Pay(Entity* e, Cost cost) {
   Work work{};
   work.Add(kCostInfo[i], prices_.of[i], 1);
   e->payment.Add(work, 0, config_.stall_permille);
+  Reckon(&cpus_[e->cpu]);
 }
 
 // Brings the accounts of a CPU, and of who runs on it, up to now.
@@ -402,7 +434,7 @@ void TimedMachine::Account(size_t index) {
   if (e->spinning) {
     account.spin_ps += ns * 1000;
   } else {
-    e->payment.Advance(ns, SpeedOf(cpu), &account);
+    e->payment.Advance(ns, cpu.speed, &account);
   }
   if (e->attr.policy == SchedPolicy::kFifo) return;
   e->vruntime += Weighted(ns, e->attr.nice);
@@ -439,9 +471,7 @@ uint64_t TimedMachine::NextEvent(const Cpu& cpu, size_t index) {
   Entity* e = cpu.running;
   if (e == nullptr) return UINT64_MAX;
   uint64_t next = cpu.next_tick_ns;
-  if (!e->spinning && e->payment.any()) {
-    next = std::min(next, cpu.at_ns + e->payment.Nanoseconds(SpeedOf(cpu)));
-  }
+  if (!e->spinning && e->payment.any()) next = std::min(next, cpu.paid_ns);
   if (e->attr.policy == SchedPolicy::kFifo) return next;
   if (Bandwidth* bandwidth = BandwidthOf(*e)) {
     // At 0 it is only waiting for a place where it can be stopped.

@@ -75,8 +75,8 @@ class TimedMachine {
   // A word on the timeline, now.
   void MarkNow(const task_struct* task, std::string text);
 
-  // Lets time pass, to `until_ns` at most, until done() is true after all that
-  // could happen at some moment has happened.
+  // Lets time pass, to `until_ns` at most, until done() is true, which is asked
+  // whenever a task has made a step.
   TimedStop Run(uint64_t until_ns, absl::FunctionRef<bool()> done);
 
   uint64_t now_ns() const { return engine_->now_ns(); }
@@ -114,10 +114,12 @@ class TimedMachine {
   struct Cpu {
     CpuConfig config;
     uint32_t opp = 0;
+    Speed speed;  // at that operating point
     RunQueue queue;
     Entity* running = nullptr;
     Entity* last = nullptr;  // who ran before
     uint64_t at_ns = 0;      // accounted for up to here
+    uint64_t paid_ns = 0;    // when `running` has done its work
     uint64_t turn_ns = 0;    // that `running` has had since it was picked
     uint64_t next_tick_ns = 0;
     uint64_t last_tick_ns = 0;  // that was looked at
@@ -155,11 +157,14 @@ class TimedMachine {
   // Steps.
   bool IsFirstSpinner(const Entity& e) const;
   bool StepDue(const Cpu& cpu) const;
+  void NoteNames(const Entity& e);
   void Step(size_t index);
-  bool Settle();
+  enum class Settled : uint8_t { kQuiet, kDone, kVerdict };
+  Settled Settle(absl::FunctionRef<bool()> done);
 
   // Time.
-  Speed SpeedOf(const Cpu& cpu) const;
+  static void SetOpp(Cpu* cpu, uint32_t opp);
+  static void Reckon(Cpu* cpu);
   uint64_t ContentionFor(const Entity& payer) const;
   void TakeWork(Entity* e);
   void Pay(Entity* e, Cost cost);

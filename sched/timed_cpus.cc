@@ -119,10 +119,15 @@ void TimedMachine::FollowWishes() {
       e->attr = PastOf(*e).sched;
       AskToPreempt(&cpu);
     }
-    const std::vector<RunEntity*> waiting = cpu.queue.waiting();
-    for (RunEntity* queued : waiting) {
-      auto* e = static_cast<Entity*>(queued);
-      if (Same(e->attr, PastOf(*e).sched)) continue;
+    const auto changed = [this](RunEntity* queued) {
+      const auto* e = static_cast<Entity*>(queued);
+      return !Same(e->attr, PastOf(*e).sched);
+    };
+    const auto& waiting = cpu.queue.waiting();
+    for (;;) {
+      const auto found = std::find_if(waiting.begin(), waiting.end(), changed);
+      if (found == waiting.end()) break;
+      auto* e = static_cast<Entity*>(*found);
       cpu.queue.Remove(e);
       e->attr = PastOf(*e).sched;
       const bool stays = (AllowedOf(*e) >> i & 1) != 0;
@@ -223,6 +228,7 @@ void TimedMachine::SwitchTo(Cpu* cpu, Entity* e) {
   PastOf(*e).need_resched = false;
   cpu->running = e;
   cpu->turn_ns = 0;
+  Reckon(cpu);
   OwnerOf(*e->fiber)->cpu = static_cast<uint32_t>(e->cpu);
   if (cpu->next_tick_ns <= now_ns()) {
     cpu->next_tick_ns +=
@@ -241,6 +247,7 @@ void TimedMachine::Pick(size_t index) {
     if (e->payment.user() && signal_pending(OwnerOf(*e->fiber))) {
       Account(index);
       e->payment.DropUser();
+      Reckon(&cpu);
     }
     if (Throttled(*e)) PastOf(*e).need_resched = true;
     if (!PastOf(*e).need_resched) return;
@@ -286,7 +293,8 @@ void TimedMachine::SetFrequency(size_t index, uint32_t opp) {
   Cpu& cpu = cpus_[index];
   if (opp == cpu.opp) return;
   Account(index);
-  cpu.opp = opp;
+  SetOpp(&cpu, opp);
+  Reckon(&cpu);
   if (!keep_timeline_) return;
   timeline_.frequencies.push_back({.at_ns = now_ns(),
                                    .cpu = static_cast<uint32_t>(index),

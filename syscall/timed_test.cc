@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "sched/rwsem.h"
+#include "sched/timer.h"
 #include "syscall/kernel.h"
 #include "syscall/matchers.h"
 
@@ -408,6 +410,50 @@ TEST(TimedTest, TheTimelineHasEachCpusAndEachTasksTime) {
   EXPECT_EQ(timeline.free_pages.back().value, t.k.free_pages());
   EXPECT_GE(timeline.free_pages.back().value,
             timeline.free_pages.front().value + 1024);
+}
+
+TEST(TimedTest, AWriterThatHasWaitedFor4MsIsNext) {
+  // A reader holds the victim's mmap_lock for 10 ms; a writer comes after 1.
+  Timed t(Cpus(2));
+  Task& victim = t.Victim(1_MiB);
+  Task& reader = t.k.Spawn("reader");
+  Task& writer = t.k.Spawn("writer");
+  mm_struct* mm = victim.raw()->mm;
+  t.k.BeginCall(reader, [mm]() -> int64_t {
+    down_read(&mm->mmap_lock);
+    schedule_hrtimeout_uninterruptible(10 * kMs);
+    up_read(&mm->mmap_lock);
+    return 0;
+  });
+  t.k.BeginCall(writer, [mm]() -> int64_t {
+    schedule_hrtimeout_uninterruptible(kMs);
+    down_write(&mm->mmap_lock);
+    up_write(&mm->mmap_lock);
+    return 0;
+  });
+  (void)t.RunFor(5 * kMs - 1);
+  EXPECT_FALSE(mm->mmap_lock.handoff);
+  (void)t.RunFor(1);
+  EXPECT_TRUE(mm->mmap_lock.handoff);
+  EXPECT_EQ(t.RunUntilDone(writer), TimedStop::kDone);
+  EXPECT_EQ(t.machine().now_ns(), 10 * kMs);
+  EXPECT_EQ(t.Account(writer).lock_wait_ns, 9 * kMs);
+  EXPECT_EQ(t.Account(writer).sleep_ns, kMs);
+  EXPECT_EQ(t.Account(reader).lock_wait_ns, 0u);
+}
+
+TEST(TimedTest, TheCallWaitsForAForkThatHoldsTheLock) {
+  // A thread of the victim forks: 8 tables of 1 ms each are copied under the
+  // lock, which the call gets when they are.
+  Timed t(Cpus(2), PricesOf({{Cost::kPteTableVisited, Ns(kMs)}}));
+  Task& victim = t.Victim(16_MiB);
+  Task& lmkd = t.k.Spawn("lmkd");
+  t.k.Begin(victim, [](User user) { (void)user.fork(); });
+  (void)t.RunFor(2 * kMs + 1);
+  t.BeginKill(lmkd, victim, /*reap=*/true);
+  EXPECT_EQ(t.RunUntilDone(lmkd), TimedStop::kDone);
+  EXPECT_GE(t.Account(lmkd).lock_wait_ns, 6 * kMs - 1);
+  EXPECT_LT(t.Account(lmkd).lock_wait_ns, 8 * kMs);
 }
 
 TEST(TimedTest, NothingToDoIsSaidSo) {
