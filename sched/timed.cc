@@ -105,10 +105,6 @@ TimedMachine::Entity* TimedMachine::EntityAt(uint32_t id) const {
   return id < entities_.size() ? entities_[id].get() : nullptr;
 }
 
-FiberHistory& TimedMachine::PastOf(const Entity& e) const {
-  return engine_->state()->fibers.HistoryOf(e.fiber);
-}
-
 uint32_t TimedMachine::CgroupOf(const Entity& e) const {
   // The signal_struct goes before the task; what it paid then still counts.
   const signal_struct* signal = OwnerOf(*e.fiber)->signal;
@@ -151,6 +147,7 @@ void TimedMachine::NewEntity(Fiber* fiber, uint32_t generation) {
   const task_struct* task = OwnerOf(*fiber);
   auto e = std::make_unique<Entity>();
   e->fiber = fiber;
+  e->past = &engine_->state()->fibers.HistoryOf(fiber);
   e->id = fiber->id;
   e->generation = generation;
   e->account = static_cast<uint32_t>(accounts_.size());
@@ -304,6 +301,12 @@ void TimedMachine::Step(size_t index) {
       return;
   }
   ReadGauge();
+  // How tasks are to be scheduled changes by system calls only: those made in
+  // this step, or entered in the one before.
+  const uint64_t calls = e->past->charges[static_cast<int>(Cost::kSyscall)];
+  if (calls != e->calls_before) FollowWishes();
+  e->calls_before = e->calls;
+  e->calls = calls;
 }
 
 // A task gets its number after its birth, and its name at exec.
@@ -318,10 +321,9 @@ void TimedMachine::NoteNames(const Entity& e) {
 // Runs all that can run without time passing.
 TimedMachine::Settled TimedMachine::Settle(absl::FunctionRef<bool()> done) {
   if (done()) return Settled::kDone;
+  WakeSleepers();
   for (bool moved = true; moved;) {
     moved = false;
-    WakeSleepers();
-    FollowWishes();
     for (size_t i = 0; i < cpus_.size(); ++i) {
       Pick(i);
       if (!StepDue(cpus_[i])) continue;
@@ -332,7 +334,6 @@ TimedMachine::Settled TimedMachine::Settle(absl::FunctionRef<bool()> done) {
       if (done()) return Settled::kDone;
       moved = true;
       WakeSleepers();
-      FollowWishes();
     }
   }
   return Settled::kQuiet;
@@ -341,6 +342,7 @@ TimedMachine::Settled TimedMachine::Settle(absl::FunctionRef<bool()> done) {
 TimedStop TimedMachine::Run(uint64_t until_ns, absl::FunctionRef<bool()> done) {
   engine_->SetPrices(&prices_);
   TimedStop stop = TimedStop::kVerdict;
+  FollowWishes();
   for (;;) {
     const Settled settled = Settle(done);
     if (settled != Settled::kQuiet) {
@@ -395,7 +397,7 @@ uint64_t TimedMachine::ContentionFor(const Entity& payer) const {
 }
 
 void TimedMachine::TakeWork(Entity* e) {
-  Work& work = PastOf(*e).work;
+  Work& work = e->past->work;
   if (!work.any) return;  // it only asked whether it may go on
   e->payment.Add(work, ContentionFor(*e), config_.stall_permille);
   e->at_user_mode =
@@ -407,7 +409,7 @@ void TimedMachine::TakeWork(Entity* e) {
 // Charges e for what it did not ask for.
 void TimedMachine::Pay(Entity* e, Cost cost) {
   const auto i = static_cast<int>(cost);
-  PastOf(*e).charges[i]++;
+  e->past->charges[i]++;
   Work work{};
   work.Add(kCostInfo[i], prices_.of[i], 1);
   e->payment.Add(work, 0, config_.stall_permille);

@@ -97,6 +97,7 @@ class TimedMachine {
 
   struct Entity : RunEntity {
     Fiber* fiber = nullptr;
+    FiberHistory* past = nullptr;  // the fiber's
     uint32_t id = 0;
     uint32_t generation = 0;
     uint32_t account = 0;  // in accounts_
@@ -109,6 +110,9 @@ class TimedMachine {
     Point point = Point::kNone;
     uint32_t object = 0;  // of the operation for which it waits
     Payment payment;
+    // System calls that it had made after its last step, and the one before.
+    uint64_t calls = 0;
+    uint64_t calls_before = 0;
   };
 
   struct Cpu {
@@ -129,7 +133,6 @@ class TimedMachine {
 
   // Births, deaths and states.
   Entity* EntityAt(uint32_t id) const;
-  FiberHistory& PastOf(const Entity& e) const;
   uint32_t CgroupOf(const Entity& e) const;
   void NoticeFibers();
   void NewEntity(Fiber* fiber, uint32_t generation);

@@ -82,7 +82,7 @@ size_t TimedMachine::ChooseCpu(const Entity& e) const {
 void TimedMachine::Enqueue(Entity* e, size_t index) {
   Account(index);
   LeaveState(e);
-  e->attr = PastOf(*e).sched;
+  e->attr = e->past->sched;
   Cpu& cpu = cpus_[index];
   if (IsFair(*e)) {
     // What it had, relative to the others where it was.
@@ -105,7 +105,7 @@ void TimedMachine::Enqueue(Entity* e, size_t index) {
 
 void TimedMachine::Wake(Entity* e) {
   e->handoff_due = false;
-  e->attr = PastOf(*e).sched;
+  e->attr = e->past->sched;
   Enqueue(e, ChooseCpu(*e));
 }
 
@@ -114,14 +114,14 @@ void TimedMachine::FollowWishes() {
   for (size_t i = 0; i < cpus_.size(); ++i) {
     Cpu& cpu = cpus_[i];
     if (Entity* e = cpu.running;
-        e != nullptr && !Same(e->attr, PastOf(*e).sched)) {
+        e != nullptr && !Same(e->attr, e->past->sched)) {
       Account(i);
-      e->attr = PastOf(*e).sched;
+      e->attr = e->past->sched;
       AskToPreempt(&cpu);
     }
     const auto changed = [this](RunEntity* queued) {
       const auto* e = static_cast<Entity*>(queued);
-      return !Same(e->attr, PastOf(*e).sched);
+      return !Same(e->attr, e->past->sched);
     };
     const auto& waiting = cpu.queue.waiting();
     for (;;) {
@@ -129,7 +129,7 @@ void TimedMachine::FollowWishes() {
       if (found == waiting.end()) break;
       auto* e = static_cast<Entity*>(*found);
       cpu.queue.Remove(e);
-      e->attr = PastOf(*e).sched;
+      e->attr = e->past->sched;
       const bool stays = (AllowedOf(*e) >> i & 1) != 0;
       Enqueue(e, stays ? i : ChooseCpu(*e));
     }
@@ -139,7 +139,7 @@ void TimedMachine::FollowWishes() {
 // ---- Who runs --------------------------------------------------------------
 
 void TimedMachine::AskToPreempt(Cpu* cpu) {
-  PastOf(*cpu->running).need_resched = true;
+  cpu->running->past->need_resched = true;
 }
 
 // Whoever holds a spinlock, or spins for one, stays on its CPU.
@@ -176,7 +176,7 @@ void TimedMachine::PutBack(Cpu* cpu) {
   Entity* e = cpu->running;
   cpu->running = nullptr;
   cpu->last = e;
-  PastOf(*e).need_resched = false;
+  e->past->need_resched = false;
   e->since_ns = now_ns();
   if (Throttled(*e)) {
     Throttle(e);
@@ -224,8 +224,8 @@ TimedMachine::Entity* TimedMachine::Pull(size_t index) {
 void TimedMachine::SwitchTo(Cpu* cpu, Entity* e) {
   LeaveState(e);
   e->state = State::kOnCpu;
-  e->attr = PastOf(*e).sched;
-  PastOf(*e).need_resched = false;
+  e->attr = e->past->sched;
+  e->past->need_resched = false;
   cpu->running = e;
   cpu->turn_ns = 0;
   Reckon(cpu);
@@ -249,8 +249,8 @@ void TimedMachine::Pick(size_t index) {
       e->payment.DropUser();
       Reckon(&cpu);
     }
-    if (Throttled(*e)) PastOf(*e).need_resched = true;
-    if (!PastOf(*e).need_resched) return;
+    if (Throttled(*e)) e->past->need_resched = true;
+    if (!e->past->need_resched) return;
     if (!MayPreempt(*e)) return;
     Account(index);
     PutBack(&cpu);
