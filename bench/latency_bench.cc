@@ -110,6 +110,7 @@ void Report(benchmark::State& state, const Scene& scene,
   state.counters["gone"] = Ms(result.gone_ns);
   state.counters["victim_cpu"] = Ms(result.victim_cpu_ns);
   state.counters["victim_spin"] = Ms(result.victim_spin_ns);
+  state.counters["other_cpu"] = Ms(result.other_cpu_ns);
   state.counters["pages"] = static_cast<double>(result.pages);
   if (scene.reaping == Reaping::kKill) return;
   state.counters["call"] = Ms(result.call_ns);

@@ -31,8 +31,9 @@ INTRODUCTION = """\
 
 `bench/latency_bench` runs each of these in virtual time, once with `kill()`
 alone and once with `kill()` and `process_mrelease()`. The time starts when
-`kill()` is called. Milliseconds; **back** is when {back} % of the victim's own
-memory are free again, **call** when the call returns, **gone** when the victim
+`kill()` is called. Milliseconds; **back** is when {back} % of all memory that
+comes back is free (what is freed in one piece, up to 510 pages, counts from the
+beginning of that piece), **call** when the call returns, **gone** when the victim
 is a zombie. CPU is what the victim and the caller paid, from the kill on.
 
 ```
@@ -208,7 +209,8 @@ CLAIMS = [
           "and the victim burns {little_300MHz:call:victim_spin} ms waiting "
           "for them. Its niceness changes nothing on a core of its own."),
     Claim("huge", "Huge pages: it does not pay either",
-          HOST + "A victim of so much memory, in small and in huge pages.",
+          HOST + "A victim of so much memory, in small and in huge pages. Look "
+          "at **gone**: up to 510 huge pages are freed in one piece.",
           "memory",
           "In huge pages 512 MiB are gone after {thp_512MiB:kill:gone} ms with "
           "a kill alone and {thp_512MiB:call:gone} ms with the call, in small "
@@ -247,8 +249,10 @@ CLAIMS = [
           "held for",
           "With a kill alone the victim is gone at once and its memory stays, "
           "until who holds it lets go and pays for the exit: "
-          "{10s:kill:back} ms; the call, made before the victim has let go, "
-          "has it back after {10s:call:back} ms."),
+          "{10s:kill:back} ms, and {10s:kill:other_cpu} of CPU for somebody "
+          "who only wanted to read. The call, made before the victim has let "
+          "go, has it back after {10s:call:back} ms, and leaves "
+          "{10s:call:other_cpu} to the reader."),
     Claim("pool", "100 victims and two reaper threads",
           PHONE + "100 victims of 32 MiB on the four little cores, killed at "
           "once by one process on a big core: all by itself (kill), or through "

@@ -300,6 +300,8 @@ class Stage {
       if (after[i].comm == "victim") {
         result->victim_cpu_ns += ran;
         result->victim_spin_ns += spun;
+      } else if (after[i].comm == "reader") {
+        result->other_cpu_ns += ran;
       } else if (after[i].comm == "reaper") {
         result->reaper_cpu_ns += ran;
         result->reaper_spin_ns += spun;

@@ -63,7 +63,8 @@ struct SceneResult {
   uint64_t gone_ns = 0;  // the last victim is a zombie, or less
   uint64_t victim_cpu_ns = 0;
   uint64_t reaper_cpu_ns = 0;
-  uint64_t victim_spin_ns = 0;  // of it, at spinlocks
+  uint64_t other_cpu_ns = 0;    // of who held the victim's memory
+  uint64_t victim_spin_ns = 0;  // of it, at spinlocks and for contended memory
   uint64_t reaper_spin_ns = 0;
   uint64_t pages = 0;    // that came back
   uint32_t reaped = 0;   // calls that returned 0
