@@ -239,15 +239,19 @@ void SlowCaller() {
     Speed little;
     int nice;
     uint64_t caller;
-  } kCallers[] = {{"big", Speed::kHighest, 0, kBigCpus & ~(1 << kBig)},
-                  {"little_1613MHz", Speed::kHighest, 0, kLittleCpus},
-                  {"little_300MHz", Speed::kLowest, 0, kLittleCpus},
-                  {"little_300MHz_nice_19", Speed::kLowest, 19, kLittleCpus}};
+    uint32_t hogs;
+  } kCallers[] = {
+      {"big", Speed::kHighest, 0, kBigCpus & ~(1 << kBig), 0},
+      {"little_1613MHz", Speed::kHighest, 0, 1 << kLittle, 0},
+      {"little_300MHz", Speed::kLowest, 0, 1 << kLittle, 0},
+      {"little_300MHz_nice_19", Speed::kLowest, 19, 1 << kLittle, 0},
+      {"little_300MHz_nice_19_beside_2", Speed::kLowest, 19, 1 << kLittle, 2}};
   for (const auto& caller : kCallers) {
     Row row = OnThePhone(std::string("caller/") + caller.name,
                          Phone(caller.little, Speed::kHighest));
     row.scene.victim = OnCpus(1 << kBig);
     row.scene.reaper = OnCpus(caller.caller, caller.nice);
+    row.scene.reaper_hogs = caller.hogs;
     RegisterPair(row);
   }
 }

@@ -207,7 +207,12 @@ CLAIMS = [
           "little core at 300 MHz makes that {little_300MHz:call:back} ms: "
           "it holds page-table locks longer than the victim would have taken, "
           "and the victim burns {little_300MHz:call:victim_spin} ms waiting "
-          "for them. Its niceness changes nothing on a core of its own."),
+          "for them. Niceness changes nothing on a core of one's own. Beside "
+          "two others at nice 0 the caller does harm: what it has unmapped and "
+          "not yet freed, and the mmap_lock that exit_mmap() needs, wait for "
+          "its turns, so that the memory is back after "
+          "{little_300MHz_nice_19_beside_2:call:back} ms, and the call returns "
+          "after {little_300MHz_nice_19_beside_2:call:call}."),
     Claim("huge", "Huge pages: it does not pay either",
           HOST + "A victim of so much memory, in small and in huge pages. Look "
           "at **gone**: up to 510 huge pages are freed in one piece.",

@@ -71,7 +71,8 @@ class Stage {
     for (uint32_t i = 0; i < scene.victims; ++i) AddVictim();
     AddReapers();
     AddThirdParty();
-    AddHogs();
+    AddHogs(scene.hogs, scene.victim.affinity);
+    AddHogs(scene.reaper_hogs, scene.reaper.affinity);
   }
 
   SceneResult Run() {
@@ -173,11 +174,10 @@ class Stage {
            scene_.state == VictimState::kFrozen2;
   }
 
-  void AddHogs() {
-    for (uint32_t i = 0; i < scene_.hogs; ++i) {
+  void AddHogs(uint32_t count, uint64_t affinity) {
+    for (uint32_t i = 0; i < count; ++i) {
       hogs_.push_back(&k_.Spawn("hog"));
-      attrs_.emplace_back(hogs_.back()->raw(),
-                          SchedAttr{.affinity = scene_.victim.affinity});
+      attrs_.emplace_back(hogs_.back()->raw(), SchedAttr{.affinity = affinity});
     }
   }
 

@@ -48,6 +48,7 @@ struct Scene {
   uint64_t before_ns = 100'000'000;  // that it has been so, and hogs ran
   SchedAttr victim;
   uint32_t hogs = 0;  // nice 0, where the victim may run; they never sleep
+  uint32_t reaper_hogs = 0;  // the same, where reapers may run
   Reaping reaping = Reaping::kKill;
   uint32_t reapers = 1;  // processes, of which the first kills
   SchedAttr reaper;
