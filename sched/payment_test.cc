@@ -92,6 +92,20 @@ TEST(PaymentTest, ContendedWorkTakesLongerByTimeSpentAtLocks) {
   EXPECT_FALSE(payment.contended());
 }
 
+TEST(PaymentTest, ContendedStallsWaitAsLongOnEveryCpu) {
+  // 2000 ps of stall, of which contention makes 6000; nothing for the CPU.
+  for (const Speed& speed : {Speed{1, 1}, Speed{1, 4}}) {
+    Payment payment;
+    TaskAccount account;
+    payment.Add(WorkOf(WorkClass::kFree, 0, 2000, /*contended=*/true), 2000,
+                1000);
+    EXPECT_EQ(payment.Nanoseconds(speed), 6u);
+    payment.Advance(6, speed, &account);
+    EXPECT_EQ(account.by_class_ps[kFree], 2000u);
+    EXPECT_EQ(account.spin_ps, 4000u);
+  }
+}
+
 TEST(PaymentTest, TheProgramsOwnCanBeDroppedAndNothingElse) {
   Payment payment;
   TaskAccount account;
