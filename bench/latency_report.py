@@ -32,9 +32,9 @@ INTRODUCTION = """\
 `bench/latency_bench` runs each of these in virtual time, once with `kill()`
 alone and once with `kill()` and `process_mrelease()`. The time starts when
 `kill()` is called. Milliseconds; **back** is when {back} % of all memory that
-comes back is free (what is freed in one piece, up to 510 pages, counts from the
-beginning of that piece), **call** when the call returns, **gone** when the victim
-is a zombie. CPU is what the victim and the caller paid, from the kill on.
+comes back is free (what is freed in one piece, up to 510 pages, counts from
+when that begins), **call** when the call returns, **gone** when the victim is a
+zombie. CPU is what the victim and the caller paid, from the kill on.
 
 ```
 ./bazelw run -c opt //bench:latency_bench -- --benchmark_filter=^sleep/
