@@ -24,7 +24,7 @@ struct FinalState {
   std::string what;  // the verdict's sentence: "S3: …"
 };
 
-// Reads what Machine::Outcome() wrote.
+// Reads what ScenarioMachine::Outcome() wrote.
 FinalState ParseOutcome(const Scenario& scenario, absl::string_view outcome);
 
 // The verdict as conditions name it: "S3", or else "use_after_free"; "none".

@@ -304,15 +304,15 @@ absl::StatusOr<std::vector<Case>> CasesOf(
   return maker.ForVersions({version});
 }
 
-absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
-                                                   const Variant& variant) {
+absl::StatusOr<std::unique_ptr<ScenarioMachine>> MachineOf(
+    const Scenario& scenario, const Variant& variant) {
   const absl::StatusOr<Variation> variation = VariationOf(variant.switches);
   if (!variation.ok()) return variation.status();
   KernelOptions options{.version = variant.version,
                         .switches = variation->switches,
                         .proposals = variation->proposals};
   options.checks = ChecksOf(scenario);
-  return Machine::Build(scenario, options);
+  return ScenarioMachine::Build(scenario, options);
 }
 
 Races RacesOf(const Scenario& scenario, Races asked) {
@@ -322,7 +322,7 @@ Races RacesOf(const Scenario& scenario, Races asked) {
 
 // ---- The world -------------------------------------------------------------
 
-ScenarioWorld::ScenarioWorld(Machine* machine)
+ScenarioWorld::ScenarioWorld(ScenarioMachine* machine)
     : KernelWorld(&machine->kernel(), [machine] { return machine->Outcome(); }),
       machine_(machine),
       asks_l4_(SpeaksOf(machine->scenario().file.condition.prop, "L4")),

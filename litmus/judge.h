@@ -57,7 +57,7 @@ struct JudgeOptions {
 // A scenario's machine as a search sees it.
 class ScenarioWorld : public KernelWorld {
  public:
-  explicit ScenarioWorld(Machine* machine);
+  explicit ScenarioWorld(ScenarioMachine* machine);
 
   std::string NameOf(Choice choice) const override;
   bool MayIdle(const Fiber& fiber) const override;
@@ -73,7 +73,7 @@ class ScenarioWorld : public KernelWorld {
   void LookFor(bool holds) { wanted_ = holds; }
 
  private:
-  Machine* machine_;
+  ScenarioMachine* machine_;
   const bool asks_l4_;
   const bool asks_l6_;
   std::optional<bool> wanted_;
@@ -127,8 +127,8 @@ std::string ReplayName(const Scenario& scenario, const Variant& variant,
 Races RacesOf(const Scenario& scenario, Races asked);
 
 // The machine of a variant, with the checks that the file needs.
-absl::StatusOr<std::unique_ptr<Machine>> MachineOf(const Scenario& scenario,
-                                                   const Variant& variant);
+absl::StatusOr<std::unique_ptr<ScenarioMachine>> MachineOf(
+    const Scenario& scenario, const Variant& variant);
 
 }  // namespace reapsim
 

@@ -53,13 +53,13 @@ size_t RegisterBytes(int registers) {
 
 }  // namespace
 
-absl::Status Machine::Error(Place place, absl::string_view what,
-                            absl::string_view advice) const {
+absl::Status ScenarioMachine::Error(Place place, absl::string_view what,
+                                    absl::string_view advice) const {
   return ErrorAt(scenario_.file.file_name, place, what, advice);
 }
 
-absl::Status Machine::Must(const SysResult& result, Place place,
-                           absl::string_view what) const {
+absl::Status ScenarioMachine::Must(const SysResult& result, Place place,
+                                   absl::string_view what) const {
   if (result.ok() && !kernel_->stopped()) return absl::OkStatus();
   if (kernel_->stopped()) {
     return Error(place,
@@ -79,23 +79,23 @@ absl::Status Machine::Must(const SysResult& result, Place place,
           : "an initial state whose every call succeeds");
 }
 
-absl::Status Machine::CheckRunning(Place place) {
+absl::Status ScenarioMachine::CheckRunning(Place place) {
   return Must(SysResult(0), place, "this");
 }
 
-void Machine::NameTask(const std::string& name, Task& task) {
+void ScenarioMachine::NameTask(const std::string& name, Task& task) {
   tasks_[name] = &task;
   values_[name] = task.pid();
   names_[task.raw()->thread->id] = name;
   pids_[task.raw()->thread->id] = task.pid();
 }
 
-void Machine::Settle() {
+void ScenarioMachine::Settle() {
   Task& softirq = kernel_->TaskOf(kernel_->sched().softirq->pid);
   if (!kernel_->stopped()) (void)kernel_->RunUntilBlocked(softirq);
 }
 
-absl::Status Machine::Boot(const KernelOptions& given) {
+absl::Status ScenarioMachine::Boot(const KernelOptions& given) {
   KernelOptions options = given;
   options.memory = kDefaultPages << PAGE_SHIFT;
   options.swap = kDefaultSwap << PAGE_SHIFT;
@@ -127,7 +127,7 @@ absl::Status Machine::Boot(const KernelOptions& given) {
 
 // ---- The initial state -----------------------------------------------------
 
-absl::Status Machine::Do(const Declaration& each) {
+absl::Status ScenarioMachine::Do(const Declaration& each) {
   switch (each.kind) {
     case Declaration::Kind::kMachine:
       return absl::OkStatus();
@@ -151,7 +151,7 @@ absl::Status Machine::Do(const Declaration& each) {
   return absl::OkStatus();
 }
 
-absl::Status Machine::MakeTask(const Declaration& each) {
+absl::Status ScenarioMachine::MakeTask(const Declaration& each) {
   for (const auto& [name, place] : each.names) {
     if (each.word == "process") {
       REAPSIM_RETURN_IF_ERROR(MakeProcess(name, each));
@@ -178,8 +178,8 @@ absl::Status Machine::MakeTask(const Declaration& each) {
   return absl::OkStatus();
 }
 
-absl::Status Machine::MakeProcess(const std::string& name,
-                                  const Declaration& each) {
+absl::Status ScenarioMachine::MakeProcess(const std::string& name,
+                                          const Declaration& each) {
   const std::string parent = WordOf(each, "parent");
   Task& task = kernel_->Spawn(
       name, {.uid = static_cast<uid_t>(OptionOf(each, "uid").value_or(0)),
@@ -196,7 +196,7 @@ absl::Status Machine::MakeProcess(const std::string& name,
 }
 
 // The descriptor of the file that the area maps; -1: it is anonymous.
-absl::StatusOr<int> Machine::OpenForArea(const Declaration& each) {
+absl::StatusOr<int> ScenarioMachine::OpenForArea(const Declaration& each) {
   if (each.word == "anon") return -1;
   User user = kernel_->As(*tasks_[each.owner]);
   const Pages pages(static_cast<uint64_t>(each.pages));
@@ -236,7 +236,7 @@ absl::StatusOr<int> Machine::OpenForArea(const Declaration& each) {
   return static_cast<int>(fd.kernel());
 }
 
-absl::Status Machine::MakeArea(const Declaration& each) {
+absl::Status ScenarioMachine::MakeArea(const Declaration& each) {
   const std::string& name = each.names[0].name;
   Task& owner = *tasks_[each.owner];
   if (!owner.has_mm() || owner.raw()->program.run != nullptr) {
@@ -271,7 +271,7 @@ absl::Status Machine::MakeArea(const Declaration& each) {
   return Must(user.mlock(addr, length), each.place, "mlock()");
 }
 
-int64_t* Machine::Begin(Task& task, Code code, int registers) {
+int64_t* ScenarioMachine::Begin(Task& task, Code code, int registers) {
   codes_.push_back(std::make_unique<Code>(std::move(code)));
   const Code* text = codes_.back().get();
   if (cells_ == nullptr) {
@@ -290,7 +290,7 @@ int64_t* Machine::Begin(Task& task, Code code, int registers) {
   return first_register;
 }
 
-absl::Status Machine::Perform(const Declaration& each) {
+absl::Status ScenarioMachine::Perform(const Declaration& each) {
   Task& task = *tasks_[each.owner];
   if (task.phase() != TaskPhase::kAlive || task.raw()->program.run != nullptr) {
     return Error(each.owner_place, Quoted(each.owner) + " can't do anything",
@@ -327,7 +327,7 @@ absl::Status Machine::Perform(const Declaration& each) {
   return absl::OkStatus();
 }
 
-absl::Status Machine::BeginPrograms() {
+absl::Status ScenarioMachine::BeginPrograms() {
   for (size_t i = 0; i < scenario_.file.programs.size(); ++i) {
     const TaskProgram& program = scenario_.file.programs[i];
     Task& task = *tasks_[program.task];
@@ -350,9 +350,9 @@ absl::Status Machine::BeginPrograms() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Machine>> Machine::Build(
+absl::StatusOr<std::unique_ptr<ScenarioMachine>> ScenarioMachine::Build(
     const Scenario& scenario, const KernelOptions& options) {
-  std::unique_ptr<Machine> machine(new Machine(scenario));
+  std::unique_ptr<ScenarioMachine> machine(new ScenarioMachine(scenario));
   REAPSIM_RETURN_IF_ERROR(machine->Boot(options));
   for (const Declaration& each : scenario.file.declarations) {
     REAPSIM_RETURN_IF_ERROR(machine->Do(each));
@@ -371,7 +371,7 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Build(
 
 // ---- Looking ---------------------------------------------------------------
 
-const mm_struct* Machine::LiveMm(const std::string& process) const {
+const mm_struct* ScenarioMachine::LiveMm(const std::string& process) const {
   const auto found = memory_.find(process);
   if (found == memory_.end()) return nullptr;
   auto& slab = kernel_->mm().mm_slab;
@@ -379,7 +379,7 @@ const mm_struct* Machine::LiveMm(const std::string& process) const {
   return slab.IsLive(mm) && slab.GenerationOf(mm) == generation ? mm : nullptr;
 }
 
-Value Machine::ValueOfMemory(const Term& term) const {
+Value ScenarioMachine::ValueOfMemory(const Term& term) const {
   const mm_struct* live = LiveMm(scenario_.symbols.at(term.argument).memory);
   if (term.function == "freed") return Value::Of(live == nullptr ? 1 : 0);
   if (live == nullptr) return Value::Of(0);
@@ -400,14 +400,14 @@ Value Machine::ValueOfMemory(const Term& term) const {
   return Value::Of(mm.oom_skip() ? 1 : 0);
 }
 
-bool Machine::Waits(const std::string& name) const {
+bool ScenarioMachine::Waits(const std::string& name) const {
   const Task& task = *tasks_.at(name);
   if (task.phase() != TaskPhase::kAlive) return false;
   const Point at = task.raw()->thread->op.point;
   return at != Point::kNone && at != Point::kUserMode;
 }
 
-Value Machine::ValueOf(const Term& term) const {
+Value ScenarioMachine::ValueOf(const Term& term) const {
   if (term.function.empty()) {
     const TaskProgram& program = scenario_.file.programs[term.task];
     const std::vector<std::string>& names = scenario_.registers[term.task];
@@ -442,13 +442,13 @@ Value Machine::ValueOf(const Term& term) const {
   return ValueOfMemory(term);
 }
 
-std::vector<Value> Machine::Values() const {
+std::vector<Value> ScenarioMachine::Values() const {
   std::vector<Value> values;
   for (const Term& term : scenario_.terms) values.push_back(ValueOf(term));
   return values;
 }
 
-std::string Machine::Outcome() const {
+std::string ScenarioMachine::Outcome() const {
   std::string text;
   for (const Term& term : scenario_.terms) {
     absl::StrAppend(&text, text.empty() ? "" : " ", term.ToString(), "=",
@@ -457,12 +457,12 @@ std::string Machine::Outcome() const {
   return text;
 }
 
-std::string Machine::NameOf(uint32_t fiber) const {
+std::string ScenarioMachine::NameOf(uint32_t fiber) const {
   const auto found = names_.find(fiber);
   return found == names_.end() ? "" : found->second;
 }
 
-pid_t Machine::PidOf(uint32_t fiber) const {
+pid_t ScenarioMachine::PidOf(uint32_t fiber) const {
   if (const auto named = pids_.find(fiber); named != pids_.end()) {
     return named->second;
   }
@@ -470,7 +470,7 @@ pid_t Machine::PidOf(uint32_t fiber) const {
   return live == nullptr ? 0 : static_cast<task_struct*>(live->owner)->pid;
 }
 
-std::string Machine::CommOf(uint32_t fiber) const {
+std::string ScenarioMachine::CommOf(uint32_t fiber) const {
   for (const auto& [name, task] : tasks_) {
     if (task->pid() == PidOf(fiber)) return task->name();
   }
@@ -479,7 +479,7 @@ std::string Machine::CommOf(uint32_t fiber) const {
                          : static_cast<task_struct*>(live->owner)->comm;
 }
 
-std::string Machine::OwnerOf(const mm_struct* mm) const {
+std::string ScenarioMachine::OwnerOf(const mm_struct* mm) const {
   for (const auto& [process, name] : memory_) {
     if (LiveMm(process) == mm) return process;
   }
@@ -520,7 +520,7 @@ const char* WhyNotReleased(SchedState& sched, const task_struct& process,
 
 }  // namespace
 
-void Machine::UnreleasedMemory(std::vector<std::string>* goals) const {
+void ScenarioMachine::UnreleasedMemory(std::vector<std::string>* goals) const {
   for (const auto& [process, name] : memory_) {
     const mm_struct* mm = LiveMm(process);
     const Task& task = *tasks_.at(process);
@@ -537,7 +537,7 @@ void Machine::UnreleasedMemory(std::vector<std::string>* goals) const {
   }
 }
 
-bool Machine::TwoVictimsHaveMemory() const {
+bool ScenarioMachine::TwoVictimsHaveMemory() const {
   int victims = 0;
   for (const auto& [process, name] : memory_) {
     const mm_struct* mm = LiveMm(process);
@@ -550,7 +550,7 @@ bool Machine::TwoVictimsHaveMemory() const {
   return victims > 1;
 }
 
-bool Machine::MayWait(uint32_t fiber) const {
+bool ScenarioMachine::MayWait(uint32_t fiber) const {
   for (const Term& term : scenario_.terms) {
     if (term.function != "waits") continue;
     const Task& task = *tasks_.at(term.argument);

@@ -23,11 +23,11 @@
 
 namespace reapsim {
 
-class Machine {
+class ScenarioMachine {
  public:
   // Errors are kInvalidArgument: the initial state can't be reached under this
   // version, because a call in it fails. The scenario must outlive the machine.
-  static absl::StatusOr<std::unique_ptr<Machine>> Build(
+  static absl::StatusOr<std::unique_ptr<ScenarioMachine>> Build(
       const Scenario& scenario, const KernelOptions& options);
 
   Kernel& kernel() { return *kernel_; }
@@ -61,7 +61,7 @@ class Machine {
   bool TwoVictimsHaveMemory() const;
 
  private:
-  explicit Machine(const Scenario& scenario) : scenario_(scenario) {}
+  explicit ScenarioMachine(const Scenario& scenario) : scenario_(scenario) {}
   absl::Status Error(Place place, absl::string_view what,
                      absl::string_view advice) const;
   absl::Status Boot(const KernelOptions& options);

@@ -21,7 +21,7 @@ constexpr char kVersion[] = "v6.18";
 // A scenario, and its tasks run one after the other.
 struct Played {
   std::unique_ptr<Scenario> scenario;
-  std::unique_ptr<Machine> machine;
+  std::unique_ptr<ScenarioMachine> machine;
   std::string error;
 };
 
@@ -33,7 +33,7 @@ Played Play(absl::string_view text, const std::string& version = kVersion) {
     return played;
   }
   played.scenario = std::make_unique<Scenario>(*std::move(scenario));
-  auto machine = Machine::Build(*played.scenario, {.version = version});
+  auto machine = ScenarioMachine::Build(*played.scenario, {.version = version});
   if (!machine.ok()) {
     played.error = std::string(machine.status().message());
     return played;

@@ -29,7 +29,7 @@ inline constexpr absl::string_view kTermFacts = "What the file asks";
 inline constexpr absl::string_view kTaskFacts = "Tasks";
 inline constexpr absl::string_view kLockFacts = "Locks";
 inline constexpr absl::string_view kMemoryFacts = "Memory";
-inline constexpr absl::string_view kMachineFacts = "Machine";
+inline constexpr absl::string_view kMachineFacts = "ScenarioMachine";
 inline constexpr absl::string_view kWaitsFor = "waits for";
 
 // Who holds, or waits for, a lock.
@@ -49,7 +49,7 @@ struct Observation {
 class Observer {
  public:
   // Watches the tasks that the file names, and those of `fibers`.
-  Observer(Machine* machine, const ScenarioWorld* world,
+  Observer(ScenarioMachine* machine, const ScenarioWorld* world,
            absl::btree_set<uint32_t> fibers)
       : machine_(*machine), world_(*world), fibers_(std::move(fibers)) {}
 
@@ -82,7 +82,7 @@ class Observer {
   bool Watches(const task_struct& task) const;
   bool HeldShared(LockClass lock_class, uint32_t object);
 
-  Machine& machine_;
+  ScenarioMachine& machine_;
   const ScenarioWorld& world_;
   const absl::btree_set<uint32_t> fibers_;
   std::vector<ScheduleFact> facts_;

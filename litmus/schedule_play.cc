@@ -59,7 +59,7 @@ struct Seen {
 
 class PlayMaker {
  public:
-  PlayMaker(const Scenario& scenario, Machine* machine,
+  PlayMaker(const Scenario& scenario, ScenarioMachine* machine,
             const PlayOptions& options)
       : scenario_(scenario),
         machine_(machine),
@@ -258,7 +258,7 @@ class PlayMaker {
   }
 
   const Scenario& scenario_;
-  Machine* machine_;
+  ScenarioMachine* machine_;
   ScenarioWorld world_;
   const PlayOptions& options_;
   Replayed replayed_;

@@ -68,7 +68,7 @@ std::string ChromeTrace(const std::vector<std::string>& names,
   return Dump(whole);
 }
 
-std::string FtraceText(Machine& machine) {
+std::string FtraceText(ScenarioMachine& machine) {
   const Engine& engine = machine.kernel().engine();
   std::string text = "# tracer: nop\n#\n";
   for (const LogLine& line : engine.log()) {

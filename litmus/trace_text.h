@@ -22,7 +22,7 @@ std::string ChromeTrace(const std::vector<std::string>& names,
 // The oom:* trace events of what the machine has run, as the kernel's trace
 // file has them: task-pid, CPU, flags, seconds, event. The engine must have
 // kept its trace. Times are the machine's own clock.
-std::string FtraceText(Machine& machine);
+std::string FtraceText(ScenarioMachine& machine);
 
 }  // namespace reapsim
 
