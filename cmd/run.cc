@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "cmd/arguments.h"
 #include "cmd/check.h"
+#include "cmd/clients.h"
 #include "cmd/conform.h"
 #include "cmd/reap.h"
 #include "cmd/replay.h"
@@ -93,6 +94,18 @@ constexpr char kHelp[] =
         --with=SWITCH,...   notifier-blocks, or model switches
         --verbose           says on standard error what the shim does
         --trace=FILE        writes that to a file
+  reapsim clients --scenario=(NAME|FILE) [flags]
+      lmkd, oomd and earlyoom, as they call process_mrelease(), on a machine
+      that runs out of memory, timed: how soon the memory is back, who was
+      killed for nothing, how calls were answered, who paid; and what one
+      change to them would bring. See docs/clients.md.
+        --scenario=NAME     phone, desktop or server
+        --client=NAME,...   only lmkd, oomd or earlyoom
+        --kernel=VERSION    the model's
+        --profile=, --machine=
+                            other ones than the scenario's
+        --seeds=N, --seed=S N runs, the first with seed S
+        --json              for programs
   reapsim help, reapsim --version
 
   The defaults are --kernel=v6.18 and --signal=KILL. Exit status: 0, also when
@@ -122,15 +135,15 @@ CommandResult RunVersion(absl::Span<const std::string> /*args*/,
 }
 
 constexpr char kExpected[] =
-    "expected reap, states, versions, conform, check, replay, run or shim, see "
-    "reapsim help";
+    "expected reap, states, versions, conform, check, replay, run, shim or "
+    "clients, see reapsim help";
 
 constexpr Command kCommands[] = {
     {"reap", RunReap},         {"states", RunStates}, {"versions", RunVersions},
     {"conform", RunConform},   {"check", RunCheck},   {"replay", RunReplay},
-    {"run", RunScenario},      {"shim", RunShim},     {"help", RunHelp},
-    {"--help", RunHelp},       {"-h", RunHelp},       {"version", RunVersion},
-    {"--version", RunVersion},
+    {"run", RunScenario},      {"shim", RunShim},     {"clients", RunClients},
+    {"help", RunHelp},         {"--help", RunHelp},   {"-h", RunHelp},
+    {"version", RunVersion},   {"--version", RunVersion},
 };
 
 bool AsksForHelp(const std::string& arg) {

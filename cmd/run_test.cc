@@ -85,12 +85,29 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"NoCommand",
                 {},
                 "no command; expected reap, states, versions, conform, check, "
-                "replay, run or shim"},
+                "replay, run, shim or clients"},
         BadCase{
             "UnknownCommand",
             {"frobnicate"},
             "unknown command \"frobnicate\"; expected reap, states, versions, "
-            "conform, check, replay, run or shim"},
+            "conform, check, replay, run, shim or clients"},
+        BadCase{"ClientsWithoutScenario",
+                {"clients"},
+                "--scenario is missing; expected a file, or one of desktop, "
+                "phone, server"},
+        BadCase{"ClientsScenarioThatIsNone",
+                {"clients", "--scenario=fone"},
+                "fone: No such"},
+        BadCase{"ClientThatIsNone",
+                {"clients", "--scenario=phone", "--client=lmkd,omd"},
+                "--client: \"omd\"; expected lmkd, oomd, earlyoom; did you "
+                "mean oomd?"},
+        BadCase{"ClientsOnTooSmallAMachine",
+                {"clients", "--scenario=phone", "--machine=default"},
+                "has CPUs 0 to 1"},
+        BadCase{"ClientsSeedsThatAreNone",
+                {"clients", "--scenario=phone", "--seeds=0"},
+                "--seeds"},
         BadCase{"ShimOfNothing", {"shim"}, "what to run? expected -- PROGRAM"},
         BadCase{"ShimOfNothingAfterDashes", {"shim", "--"}, "what to run?"},
         BadCase{"ShimFlagThatIsNone",

@@ -1,0 +1,171 @@
+// Copyright 2026 The reapsim Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "cmd/clients.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/kernel_version.h"
+#include "cmd/arguments.h"
+#include "cmd/scenario_input.h"
+#include "latency/clients.h"
+#include "latency/clients_report.h"
+#include "latency/machine.h"
+#include "latency/pressure.h"
+#include "latency/profile.h"
+#include "report/text.h"
+
+namespace reapsim {
+namespace {
+
+constexpr FlagSpec kFlags[] = {{"scenario", "NAME|FILE"},
+                               {"client", "NAME,..."},
+                               {"kernel", "VERSION"},
+                               {"profile", "NAME|FILE"},
+                               {"machine", "NAME|FILE"},
+                               {"seeds", "N"},
+                               {"seed", "S"},
+                               {"json", ""}};
+
+constexpr int64_t kDefaultSeeds = 5;
+constexpr int64_t kMostSeeds = 1000;
+
+// All that runs are made of.
+struct Stage {
+  PressureScenario scenario;
+  Machine machine;
+  CostProfile profile;
+  ResolvedVersion version;
+  std::vector<ClientVariant> variants;
+  int64_t seed = 1;
+  int64_t seeds = kDefaultSeeds;
+};
+
+absl::StatusOr<std::vector<ClientVariant>> VariantsAsked(
+    const Arguments& args) {
+  std::vector<std::string> names = ListOf(args, "client");
+  if (!args.Has("client")) {
+    for (int i = 0; i < kClients; ++i) {
+      names.emplace_back(ClientName(static_cast<Client>(i)));
+    }
+  }
+  std::vector<ClientVariant> variants;
+  for (const std::string& name : names) {
+    const std::optional<Client> client = ClientOf(name);
+    if (!client.has_value()) {
+      std::vector<absl::string_view> known;
+      for (int i = 0; i < kClients; ++i) {
+        known.push_back(ClientName(static_cast<Client>(i)));
+      }
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--client: \"", Tail(Printable(name), 60), "\"; expected ",
+          absl::StrJoin(known, ", "), DidYouMean(name, known)));
+    }
+    const std::vector<ClientVariant> of = VariantsOf(*client);
+    variants.insert(variants.end(), of.begin(), of.end());
+  }
+  return variants;
+}
+
+absl::StatusOr<Stage> StageAsked(const Arguments& args) {
+  Stage stage;
+  if (!args.Has("scenario")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--scenario is missing; expected a file, or one of ",
+                     absl::StrJoin(BuiltinScenarios(), ", ")));
+  }
+  absl::StatusOr<PressureScenario> scenario =
+      LoadPressure(*args.Value("scenario"));
+  if (!scenario.ok()) return scenario.status();
+  stage.scenario = *std::move(scenario);
+  absl::StatusOr<Machine> machine =
+      LoadMachine(args.Value("machine").value_or(stage.scenario.machine));
+  if (!machine.ok()) return machine.status();
+  stage.machine = *std::move(machine);
+  absl::StatusOr<CostProfile> profile =
+      LoadProfile(args.Value("profile").value_or(stage.scenario.profile));
+  if (!profile.ok()) return profile.status();
+  stage.profile = *std::move(profile);
+  const std::string& usual =
+      stage.machine.kernel.empty() ? "v6.18" : stage.machine.kernel;
+  absl::StatusOr<ResolvedVersion> version =
+      Resolve(args.Value("kernel").value_or(usual));
+  if (!version.ok()) return version.status();
+  stage.version = *std::move(version);
+  absl::StatusOr<std::vector<ClientVariant>> variants = VariantsAsked(args);
+  if (!variants.ok()) return variants.status();
+  stage.variants = *std::move(variants);
+  const absl::StatusOr<int64_t> seed =
+      NumberOf(args, "seed", 0, INT64_MAX - kMostSeeds, 1);
+  if (!seed.ok()) return seed.status();
+  const absl::StatusOr<int64_t> seeds =
+      NumberOf(args, "seeds", 1, kMostSeeds, kDefaultSeeds);
+  if (!seeds.ok()) return seeds.status();
+  stage.seed = *seed;
+  stage.seeds = *seeds;
+  return stage;
+}
+
+absl::StatusOr<ClientsReport> PlayAll(const Stage& stage,
+                                      const Environment& environment) {
+  ClientsReport report{.scenario = stage.scenario.name,
+                       .about = stage.scenario.about,
+                       .machine = stage.machine.name,
+                       .profile = stage.profile.name,
+                       .kernel_note = std::string(
+                           absl::StripPrefix(stage.version.note, "kernel ")),
+                       .first_seed = static_cast<uint64_t>(stage.seed)};
+  for (const ClientVariant& variant : stage.variants) {
+    ClientRuns runs{.variant = variant};
+    for (int64_t i = 0; i < stage.seeds; ++i) {
+      if (environment.progress != nullptr) {
+        environment.progress(absl::StrCat(ClientName(variant.client), ", ",
+                                          ChangeName(variant.change), ": ",
+                                          i + 1, " of ", stage.seeds));
+      }
+      absl::StatusOr<ClientRun> run =
+          RunClient(stage.scenario, stage.machine, stage.profile, variant,
+                    {.kernel = stage.version.requested,
+                     .seed = static_cast<uint64_t>(stage.seed + i)});
+      if (!run.ok()) return run.status();
+      if (!run->verdict.empty() || !run->accounts.empty()) {
+        return absl::InternalError(absl::StrCat(
+            ClientName(variant.client), ", ", ChangeName(variant.change),
+            ", seed ", stage.seed + i, ": ", run->verdict, run->accounts));
+      }
+      runs.runs.push_back(*std::move(run));
+    }
+    report.variants.push_back(std::move(runs));
+  }
+  return report;
+}
+
+}  // namespace
+
+CommandResult RunClients(absl::Span<const std::string> args,
+                         const Environment& environment) {
+  const absl::StatusOr<Arguments> parsed = Arguments::Parse(args, kFlags);
+  if (!parsed.ok()) return CommandResult::Fails(parsed.status().message());
+  const absl::StatusOr<Stage> stage = StageAsked(*parsed);
+  if (!stage.ok()) return CommandResult::Fails(stage.status().message());
+  const absl::StatusOr<ClientsReport> report = PlayAll(*stage, environment);
+  if (environment.progress != nullptr) environment.progress("");
+  if (!report.ok()) {
+    CommandResult result = CommandResult::Fails(report.status().message());
+    // The modelled kernel broke: no mistake of the user's.
+    if (absl::IsInternal(report.status())) result.exit_code = kExitFinding;
+    return result;
+  }
+  return CommandResult::Ok(parsed->Has("json") ? ClientsJson(*report)
+                                               : ClientsText(*report));
+}
+
+}  // namespace reapsim
