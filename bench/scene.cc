@@ -170,8 +170,8 @@ class Stage {
   }
 
   bool Frozen() const {
-    return scene_.state == VictimState::kFrozen1 ||
-           scene_.state == VictimState::kFrozen2;
+    return scene_.state == SceneState::kFrozen1 ||
+           scene_.state == SceneState::kFrozen2;
   }
 
   void AddHogs(uint32_t count, uint64_t affinity) {
@@ -182,14 +182,14 @@ class Stage {
   }
 
   void Begin() {
-    const VictimState state = scene_.state;
+    const SceneState state = scene_.state;
     const uint64_t until_ns =
         scene_.state_ns == 0 ? 0 : kill_at_ns_ + scene_.state_ns;
     for (Task* task : victims_) {
       k_.Begin(*task, [state, until_ns](User user) {
-        if (state == VictimState::kRuns) {
+        if (state == SceneState::kRuns) {
           (void)user.compute(kForeverNs);
-        } else if (state == VictimState::kDriver && until_ns != 0) {
+        } else if (state == SceneState::kDriver && until_ns != 0) {
           (void)user.driver_sleep(until_ns);
         }
         for (;;) (void)user.nanosleep(kForeverNs);
@@ -215,7 +215,7 @@ class Stage {
 
   void BeginFreezer() {
     const pid_t pid = victims_[0]->pid();
-    const bool v1 = scene_.state == VictimState::kFrozen1;
+    const bool v1 = scene_.state == SceneState::kFrozen1;
     const uint64_t until = kill_at_ns_ + scene_.state_ns;
     k_.Begin(*freezer_, [=](User user) {
       SleepUntil(user, kMs);

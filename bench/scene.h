@@ -18,7 +18,7 @@
 namespace reapsim {
 
 // What the victim is at when it is killed.
-enum class VictimState : uint8_t {
+enum class SceneState : uint8_t {
   kSleeps,   // interruptibly
   kRuns,     // in user mode, or waits for its turn to
   kDriver,   // sleeps uninterruptibly, for Scene::state_ns more
@@ -43,7 +43,7 @@ struct Scene {
   VictimShape shape;
   uint32_t regions = 0;  // more mappings, 1 MiB each, a gap as large between
   uint32_t victims = 1;
-  VictimState state = VictimState::kSleeps;
+  SceneState state = SceneState::kSleeps;
   uint64_t state_ns = 0;
   uint64_t before_ns = 100'000'000;  // that it has been so, and hogs ran
   SchedAttr victim;

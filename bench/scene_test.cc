@@ -51,7 +51,7 @@ TEST_F(SceneTest, AKillAloneIsPaidForByTheVictim) {
 }
 
 TEST_F(SceneTest, MemoryOfAVictimThatCannotWakeIsPaidForByTheCaller) {
-  scene_.state = VictimState::kDriver;
+  scene_.state = SceneState::kDriver;
   scene_.state_ns = 500 * kMs;
   EXPECT_GT(Ways(Reaping::kKill).back_ns, 500 * kMs);
   const SceneResult call = Ways(Reaping::kCall);
@@ -62,11 +62,11 @@ TEST_F(SceneTest, MemoryOfAVictimThatCannotWakeIsPaidForByTheCaller) {
 }
 
 TEST_F(SceneTest, OnlyAV1FreezerKeepsAKilledVictim) {
-  scene_.state = VictimState::kFrozen1;
+  scene_.state = SceneState::kFrozen1;
   scene_.state_ns = 500 * kMs;
   EXPECT_GT(Ways(Reaping::kKill).back_ns, 500 * kMs);
   EXPECT_LT(Ways(Reaping::kCall).back_ns, 10 * kMs);
-  scene_.state = VictimState::kFrozen2;
+  scene_.state = SceneState::kFrozen2;
   EXPECT_LT(Ways(Reaping::kKill).back_ns, 10 * kMs);
 }
 
@@ -95,7 +95,7 @@ TEST_F(SceneTest, EachReaperCalls) {
 
 TEST_F(SceneTest, IsTheSameEachTime) {
   scene_.hogs = 3;
-  scene_.state = VictimState::kRuns;
+  scene_.state = SceneState::kRuns;
   const SceneResult once = Ways(Reaping::kCall);
   const SceneResult again = Ways(Reaping::kCall);
   EXPECT_EQ(once.back_ns, again.back_ns);
