@@ -336,6 +336,20 @@ def fit_contention(bench, root, page, anon_page, stall):
     return min(tried)[1]
 
 
+def kept_contention(root):
+    """What the profile has now."""
+    with open(os.path.join(root, PROFILE), encoding="utf-8") as file:
+        return json.load(file)["contention_permille"]
+
+
+def texts(root, contention):
+    """All files, by path."""
+    big, little, stall = fit_pages(figures(root))
+    return {MACHINE: machine_text(big, little),
+            PROFILE: phone_text(root, big, stall, contention),
+            WALK_PROFILE: walk_text(root), SWAP_PROFILE: swap_text(root)}
+
+
 def main(arguments):
     bench = None
     if arguments and arguments[0].startswith("--contention="):
@@ -343,20 +357,12 @@ def main(arguments):
     root = arguments[0] if arguments else os.path.dirname(
         os.path.dirname(os.path.abspath(__file__)))
     page = figures(root)
-    big, little, stall = fit_pages(page)
-    with open(os.path.join(root, MACHINE), "w", encoding="utf-8") as file:
-        file.write(machine_text(big, little))
-    profile = os.path.join(root, PROFILE)
-    if bench:
-        contention = fit_contention(bench, root, page, big, stall)
-    else:
-        with open(profile, encoding="utf-8") as file:
-            contention = json.load(file)["contention_permille"]
-    with open(profile, "w", encoding="utf-8") as file:
-        file.write(phone_text(root, big, stall, contention))
-    for path, text in ((WALK_PROFILE, walk_text), (SWAP_PROFILE, swap_text)):
+    big, _, stall = fit_pages(page)
+    contention = (fit_contention(bench, root, page, big, stall) if bench else
+                  kept_contention(root))
+    for path, text in texts(root, contention).items():
         with open(os.path.join(root, path), "w", encoding="utf-8") as file:
-            file.write(text(root))
+            file.write(text)
     return 0
 
 

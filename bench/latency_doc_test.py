@@ -20,7 +20,10 @@ class LatencyDocTest(unittest.TestCase):
 
     def test_page_shows_what_the_benchmarks_say(self):
         self.assertEqual(report.read(ROOT, report.PAGE),
-                         report.fresh_page(ROOT, PROGRAM))
+                         report.fresh_page(ROOT, PROGRAM),
+                         "Prices or the model have changed: write it anew "
+                         "with ./bazelw run -c opt //bench:latency_report, and "
+                         "read whether its sentences still hold")
 
     def test_numbers_have_three_digits(self):
         for value, text in ((None, "—"), (0, "0"), (0.01234, "0.012"),
