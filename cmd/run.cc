@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cmd/arguments.h"
+#include "cmd/calibrate.h"
 #include "cmd/check.h"
 #include "cmd/clients.h"
 #include "cmd/conform.h"
@@ -60,6 +61,15 @@ constexpr char kHelp[] =
         --seed=S            other ones; victim I of seed S is always the same
         --only=I            victim I alone, and all that happens to it
         --out=DIR           where to write those on which they disagree
+  reapsim calibrate (--out=FILE | --check) [flags]
+      What does reaping cost on this host? Starts processes of its own, kills
+      them, times the call, and fits prices to that. Takes a few minutes; needs
+      root. See docs/calibrate.md.
+        --out=FILE          writes the prices: a profile for reapsim latency
+        --check             predicts shapes that the prices were not fitted to
+                            and compares; exit status 1 if they are not met
+        --profile=FILE      with --check: these prices, instead of new ones
+        --seed=S            with --check: other shapes
   reapsim check FILE.reap... [flags]
       Does each scenario do what its file promises, in every schedule of its
       tasks? See docs/litmus.md.
@@ -110,7 +120,7 @@ constexpr char kHelp[] =
 
   The defaults are --kernel=v6.18 and --signal=KILL. Exit status: 0, also when
   the call's answer is an error; 1 if conform finds that host and model
-  disagree, if a promise is broken, or if the kernel breaks in what is replayed
+  disagree, if calibrate's predictions are not good enough, if a promise is broken, or if the kernel breaks in what is replayed
   or run; 2 for bad usage, bad input and output that cannot be written. shim
   exits as its program does.
 
@@ -135,15 +145,18 @@ CommandResult RunVersion(absl::Span<const std::string> /*args*/,
 }
 
 constexpr char kExpected[] =
-    "expected reap, states, versions, conform, check, replay, run, shim or "
-    "clients, see reapsim help";
+    "expected reap, states, versions, conform, calibrate, check, replay, run, "
+    "shim or clients, see reapsim help";
 
 constexpr Command kCommands[] = {
-    {"reap", RunReap},         {"states", RunStates}, {"versions", RunVersions},
-    {"conform", RunConform},   {"check", RunCheck},   {"replay", RunReplay},
-    {"run", RunScenario},      {"shim", RunShim},     {"clients", RunClients},
-    {"help", RunHelp},         {"--help", RunHelp},   {"-h", RunHelp},
-    {"version", RunVersion},   {"--version", RunVersion},
+    {"reap", RunReap},           {"states", RunStates},
+    {"versions", RunVersions},   {"conform", RunConform},
+    {"calibrate", RunCalibrate}, {"check", RunCheck},
+    {"replay", RunReplay},       {"run", RunScenario},
+    {"shim", RunShim},           {"clients", RunClients},
+    {"help", RunHelp},           {"--help", RunHelp},
+    {"-h", RunHelp},             {"version", RunVersion},
+    {"--version", RunVersion},
 };
 
 bool AsksForHelp(const std::string& arg) {

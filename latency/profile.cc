@@ -63,12 +63,14 @@ absl::StatusOr<CostProfile> ParseProfile(absl::string_view text,
   JsonReader reader(file);
   CostProfile profile;
   JsonObject top(&reader, *json, "",
-                 {"name", "origin", "machine", "contention_permille",
-                  "contention_origin", "costs"});
+                 {"name", "origin", "machine", "memory_access_ns",
+                  "contention_permille", "contention_origin", "costs"});
   if (!reader.ok()) return reader.status();
   top.String("name", &profile.name);
   top.String("origin", &profile.origin);
   top.String("machine", &profile.machine);
+  top.Thousandths("memory_access_ns", kMaxPricePs, &profile.memory_access_ps,
+                  Presence::kOptional);
   top.Number("contention_permille", 0, kMaxContentionPermille,
              &profile.contention_permille);
   top.String("contention_origin", &profile.contention_origin);
@@ -92,6 +94,10 @@ std::string PrintProfile(const CostProfile& profile) {
   text("name", profile.name);
   text("origin", profile.origin);
   text("machine", profile.machine);
+  if (profile.memory_access_ps != 0) {
+    absl::StrAppend(&out, "  \"memory_access_ns\": ",
+                    PrintThousandths(profile.memory_access_ps), ",\n");
+  }
   absl::StrAppend(
       &out, "  \"contention_permille\": ", profile.contention_permille, ",\n");
   text("contention_origin", profile.contention_origin);

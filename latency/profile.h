@@ -34,6 +34,9 @@ struct CostProfile {
   std::string origin;   // what was measured, by whom, and when
   std::string machine;  // the reference: a CPU of capacity 1024, at its highest
                         // frequency
+  // What an access to memory at random took when it was measured, in ps: stall
+  // prices hold for that. 0: not known.
+  uint64_t memory_access_ps = 0;
   // What another CPU adds to a price that is contended, in thousandths of it.
   uint32_t contention_permille = 0;
   std::string contention_origin;
