@@ -375,6 +375,10 @@ absl::StatusOr<std::vector<Timing>> Gather(
   std::iota(order.begin(), order.end(), 0);
   Prng prng(1);
   for (size_t round = 0; round < options.repetitions; ++round) {
+    if (round >= options.least && options.enough != nullptr &&
+        options.enough()) {
+      break;
+    }
     for (size_t i = order.size(); i > 1; --i) {
       std::swap(order[i - 1], order[prng.Below(i)]);
     }

@@ -35,9 +35,12 @@ struct Timing {
 };
 
 struct GatherOptions {
-  size_t repetitions = 9;  // of each shape with the call
-  size_t alone = 3;        // and without it: the first `fitted` shapes only
+  size_t repetitions = 15;  // of each shape with the call, at most
+  size_t least = 5;         // and at least
+  size_t alone = 3;         // without it: the first `fitted` shapes only
   size_t fitted = 0;
+  // Asked between rounds: whether it has taken long enough; may be null.
+  std::function<bool()> enough;
   // Told how many victims are done, and of how many; may be null.
   std::function<void(size_t done, size_t all)> progress;
 };

@@ -119,10 +119,20 @@ class LiveBuilder {
     return at;
   }
   void Written(uint64_t at, uint64_t span, uint64_t stride = kPage) {
-    if (m_.ok()) victim_.Touch(at, span, stride, true);
+    Touch(at, span, stride, true);
   }
-  void Read(uint64_t at, uint64_t span) {
-    if (m_.ok()) victim_.Touch(at, span, kPage, false);
+  void Read(uint64_t at, uint64_t span) { Touch(at, span, kPage, false); }
+  // In pieces: a guest's memory may first have to be given back to it by its
+  // host, and the harness loses patience with a command after a while.
+  void Touch(uint64_t at, uint64_t span, uint64_t stride, bool write) {
+    const bool huge = write && stride == kHuge;
+    const uint64_t places = huge ? 64 : 8192;
+    while (span != 0 && m_.ok()) {
+      const uint64_t piece = std::min(span, places * stride);
+      victim_.Touch(at, piece, stride, write);
+      at += piece;
+      span -= piece;
+    }
   }
 
   void Huge() {
@@ -396,7 +406,10 @@ absl::StatusOr<LiveReading> LiveHost::Time(const VictimShape& shape,
   if (m.ok()) builder.Run();
   const int pidfd = m.PidfdOpen(victim);
   if (m.ok()) m.KillAndHold(builder.threads(), SIGKILL);
-  if (!m.ok()) return m.status();
+  if (!m.ok()) {
+    return absl::Status(m.status().code(), absl::StrCat(PrintShape(shape), ": ",
+                                                        m.status().message()));
+  }
   LiveReading reading;
   int64_t result = 0;
   {

@@ -64,7 +64,7 @@ class LiveHost {
   int cpu_ = -1;          // the harness's, or -1: it has all
   int victims_cpu_ = -1;  // -1: any
   bool has_fifo_ = false;
-  int nice_ = 0;            // as it was
+  int nice_ = 0;  // as it was
   int file_ = -1;
   std::vector<uint64_t> probe_;  // what MemorySpeed() walks through
   uint64_t random_ = 1;

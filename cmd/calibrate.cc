@@ -33,6 +33,8 @@ constexpr FlagSpec kFlags[] = {
 
 // Some of them turn out to be short, and do not count.
 constexpr size_t kDrawnShapes = 20;
+// No new round of victims after that.
+constexpr double kMostSeconds = 240;
 
 struct Request {
   std::optional<std::string> out;
@@ -82,14 +84,15 @@ absl::Status WriteFile(const std::string& path, absl::string_view text) {
       absl::StrCat("--out: cannot write ", Printable(path)));
 }
 
-std::string Heading(const CalibrateHost& host, size_t timed, size_t known) {
+std::string Heading(const CalibrateHost& host, size_t timed, size_t known,
+                    size_t rounds) {
   const HostDescription& d = host.description;
-  std::string out =
-      Wrapped("", absl::StrCat("Linux ", d.kernel, " on ", d.cpu, ", model ",
-                               d.version, ": ", timed, " of ", known,
-                               " shapes timed; the host can't have the others. "
-                               "Times are medians, spreads the distance of the "
-                               "quartiles."));
+  std::string out = Wrapped(
+      "", absl::StrCat("Linux ", d.kernel, " on ", d.cpu, ", model ", d.version,
+                       ": ", timed, " of ", known, " shapes timed, ", rounds,
+                       " times each; the host can't have the others. "
+                       "Times are medians, spreads the distance of the "
+                       "quartiles."));
   for (const std::string& note : host.notes) {
     absl::StrAppend(&out, Wrapped("Note: ", note));
   }
@@ -121,6 +124,10 @@ absl::StatusOr<CommandResult> Calibrate(const Request& request,
   host.description.version = version->requested;
   GatherOptions options;
   options.fitted = to_fit;
+  const std::time_t start = std::time(nullptr);
+  options.enough = [start] {
+    return std::difftime(std::time(nullptr), start) > kMostSeconds;
+  };
   if (environment.progress != nullptr) {
     options.progress = [&environment](size_t done, size_t all) {
       environment.progress(absl::StrCat(done, " of ", all, " victims timed"));
@@ -130,14 +137,15 @@ absl::StatusOr<CommandResult> Calibrate(const Request& request,
       Gather(host.side, shapes, options);
   if (environment.progress != nullptr) environment.progress("");
   if (!timings.ok()) return timings.status();
+  CommandResult result;
+  result.out = Heading(host, timings->size(), shapes.size(),
+                       timings->empty() ? 0 : timings->front().called.size());
   std::vector<Timing> fitted;
   std::vector<Timing> drawn;
   for (Timing& timing : *timings) {
     (request.Fits() && !timing.alone.empty() ? fitted : drawn)
         .push_back(std::move(timing));
   }
-  CommandResult result;
-  result.out = Heading(host, timings->size(), shapes.size());
   CostProfile profile;
   if (request.Fits()) {
     const absl::StatusOr<Calibration> calibration =
