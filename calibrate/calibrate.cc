@@ -152,7 +152,9 @@ struct Observation {
   Measured measured;
   size_t readings;
   const Counts* counts;
-  double model_error;  // that may be expected of the model, as a part
+  // That may be expected of the model: as a part, and in ns.
+  double model_error;
+  double model_error_ns;
 };
 
 class Fitter {
@@ -192,24 +194,24 @@ class Fitter {
       const auto add = [&](std::vector<Observation>* list, const char* what,
                            const std::vector<LiveReading>& readings,
                            uint64_t LiveReading::*field, const Counts& counts,
-                           double model_error) {
-        list->push_back({shape, what,
-                         Summarize(readings, field, calibration_.scale),
-                         readings.size(), &counts, model_error});
+                           double model_error, double model_error_ns) {
+        list->push_back(
+            {shape, what, Summarize(readings, field, calibration_.scale),
+             readings.size(), &counts, model_error, model_error_ns});
       };
       const ShapeCounts& counts = counts_[i];
       add(&calls_, "call", timing.called, &LiveReading::call_ns, counts.call,
-          0.07);
+          0.07, 2'000);
       // What it looks at is still in caches.
       add(&calls_, "again", timing.called, &LiveReading::again_ns, counts.again,
-          0.3);
+          0.3, 10'000);
       // The model's files go with their last user, the host's stay.
       if (timing.shape.file + timing.shape.cow != 0) continue;
       add(&exits_, "exit after", timing.called, &LiveReading::exit_ns,
-          counts.exit_after, 0.2);
+          counts.exit_after, 0.2, 20'000);
       if (timing.alone.empty()) continue;
       add(&exits_, "exit", timing.alone, &LiveReading::exit_ns,
-          counts.exit_alone, 0.2);
+          counts.exit_alone, 0.2, 20'000);
     }
   }
 
@@ -234,11 +236,11 @@ class Fitter {
       for (const Cost cost : kinds) row.units.push_back(Units(*o.counts, cost));
       const double others = Total(*o.counts, ns_);
       row.measured = o.measured.median_ns - others;
-      // Of a median, if readings scatter evenly; and what clocks and
-      // interrupts add.
+      // Of a median, if readings scatter evenly.
       const double noise =
           o.measured.spread / std::sqrt(static_cast<double>(o.readings));
-      row.error = o.measured.median_ns * (o.model_error + noise) + 500;
+      row.error =
+          o.measured.median_ns * (o.model_error + noise) + o.model_error_ns;
       rows.push_back(std::move(row));
     }
     const Fit fit = FitPrices(rows, kinds.size());
@@ -248,9 +250,12 @@ class Fitter {
       measured_[static_cast<size_t>(kinds[i])] = true;
     }
     for (size_t i = 0; i < kinds.size(); ++i) {
-      if (!fit.known[i]) continue;
-      calibration_.profile.of(kinds[i]).origin =
-          OriginOf(kinds[i], observations, what);
+      std::string& origin = calibration_.profile.of(kinds[i]).origin;
+      if (fit.known[i]) {
+        origin = OriginOf(kinds[i], observations, what);
+      } else if (origin.empty()) {
+        origin = "not measured: no shape that was timed tells";
+      }
     }
   }
 

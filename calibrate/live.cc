@@ -229,10 +229,17 @@ class Foremost {
   const bool allowed_;
 };
 
-// Lets the victim's threads go, and looks without pause until it is a zombie:
-// the ns that took, or 0 if it does not end.
-uint64_t TimeExit(const std::vector<HostTask*>& threads, int pidfd) {
+// Lets the victim's threads go, before everybody else if that is allowed, and
+// looks without pause until it is a zombie: the ns that took, or 0 if it does
+// not end.
+uint64_t TimeExit(const std::vector<HostTask*>& threads, int pidfd,
+                  bool has_fifo) {
   constexpr uint64_t kPatience = 30'000'000'000;
+  const sched_param first = {.sched_priority =
+                                 sched_get_priority_min(SCHED_FIFO)};
+  for (const HostTask* thread : threads) {
+    if (has_fifo) (void)sched_setscheduler(thread->tid(), SCHED_FIFO, &first);
+  }
   const uint64_t start = Now();
   for (const HostTask* thread : threads) {
     (void)ptrace(PTRACE_CONT, thread->tid(), nullptr, nullptr);
@@ -424,7 +431,7 @@ absl::StatusOr<LiveReading> LiveHost::Time(const VictimShape& shape,
       reading.call_ns = done - start;
     }
     reading.memory_ps = (before + MemorySpeed()) / 2;
-    reading.exit_ns = TimeExit(builder.threads(), pidfd);
+    reading.exit_ns = TimeExit(builder.threads(), pidfd, has_fifo_);
   }
   if (result != 0) {
     return absl::InternalError(absl::StrCat(
