@@ -120,9 +120,9 @@ constexpr char kHelp[] =
 
   The defaults are --kernel=v6.18 and --signal=KILL. Exit status: 0, also when
   the call's answer is an error; 1 if conform finds that host and model
-  disagree, if calibrate's predictions are not good enough, if a promise is broken, or if the kernel breaks in what is replayed
-  or run; 2 for bad usage, bad input and output that cannot be written. shim
-  exits as its program does.
+  disagree, if calibrate's predictions are not good enough, if a promise is
+  broken, or if the kernel breaks in what is replayed or run; 2 for bad usage,
+  bad input and output that cannot be written. shim exits as its program does.
 
   If process 1234 were killed now:         reapsim reap --pid=1234
   If the caller forgot to kill it first:   reapsim reap --pid=1234 --signal=none

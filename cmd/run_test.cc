@@ -84,13 +84,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"ConformFlagThatIsNone", {"conform", "--row"}, "--rows"},
         BadCase{"NoCommand",
                 {},
-                "no command; expected reap, states, versions, conform, check, "
-                "replay, run, shim or clients"},
+                "no command; expected reap, states, versions, conform, "
+                "calibrate, check, replay, run, shim or clients"},
         BadCase{
             "UnknownCommand",
             {"frobnicate"},
             "unknown command \"frobnicate\"; expected reap, states, versions, "
-            "conform, check, replay, run, shim or clients"},
+            "conform, calibrate, check, replay, run, shim or clients"},
         BadCase{"ClientsWithoutScenario",
                 {"clients"},
                 "--scenario is missing; expected a file, or one of desktop, "
