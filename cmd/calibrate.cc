@@ -87,12 +87,12 @@ absl::Status WriteFile(const std::string& path, absl::string_view text) {
 std::string Heading(const CalibrateHost& host, size_t timed, size_t known,
                     size_t rounds) {
   const HostDescription& d = host.description;
-  std::string out = Wrapped(
-      "", absl::StrCat("Linux ", d.kernel, " on ", d.cpu, ", model ", d.version,
-                       ": ", timed, " of ", known, " shapes timed, ", rounds,
-                       " times each; the host can't have the others. "
-                       "Times are medians, spreads the distance of the "
-                       "quartiles."));
+  std::string out =
+      Wrapped("", absl::StrCat("Linux ", d.kernel, " on ", d.cpu, ": ", timed,
+                               " of ", known, " shapes timed, ", rounds,
+                               " times each; the host can't have the others. "
+                               "Times are medians, spreads the distance of the "
+                               "quartiles."));
   for (const std::string& note : host.notes) {
     absl::StrAppend(&out, Wrapped("Note: ", note));
   }
@@ -206,7 +206,9 @@ CalibrateHost TheHost() {
     return live->Time(shape, call);
   };
   host.notes = live->notes();
-  host.description = {.kernel = HostRelease(),
+  // What a builder has added to the number says nothing to others.
+  const std::string release = HostRelease();
+  host.description = {.kernel = release.substr(0, release.find('-')),
                       .cpu = CpuName(),
                       .date = Today(),
                       .version = "",
