@@ -56,6 +56,18 @@ TEST(ProfileTest, ReadsWhatItPrints) {
   EXPECT_EQ(read->costs[4].origin, "guess 4");
 }
 
+TEST(ProfileTest, SaysHowFastMemoryWasIfThatIsKnown) {
+  CostProfile profile = Example();
+  EXPECT_EQ(PrintProfile(profile).find("memory_access_ns"), std::string::npos);
+  profile.memory_access_ps = 18'199;
+  const std::string text = PrintProfile(profile);
+  const absl::StatusOr<CostProfile> read = ParseProfile(text, "p.json");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->memory_access_ps, 18'199u);
+  EXPECT_EQ(ErrorOf(absl::StrReplaceAll(text, {{"18.199", "-1"}})),
+            "p.json:5:23: memory_access_ns: expected a number >= 0, got -1");
+}
+
 TEST(ProfileTest, GivesTheMachineItsPrices) {
   const CostProfile profile = Example();
   const Prices prices = profile.ToPrices();
