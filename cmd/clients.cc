@@ -15,12 +15,14 @@
 #include "absl/strings/strip.h"
 #include "base/kernel_version.h"
 #include "cmd/arguments.h"
+#include "cmd/output_file.h"
 #include "cmd/scenario_input.h"
 #include "latency/clients.h"
 #include "latency/clients_report.h"
 #include "latency/machine.h"
 #include "latency/pressure.h"
 #include "latency/profile.h"
+#include "report/run_picture.h"
 #include "report/text.h"
 
 namespace reapsim {
@@ -33,6 +35,8 @@ constexpr FlagSpec kFlags[] = {{"scenario", "NAME|FILE"},
                                {"machine", "NAME|FILE"},
                                {"seeds", "N"},
                                {"seed", "S"},
+                               {"svg", "FILE"},
+                               {"html", "FILE"},
                                {"json", ""}};
 
 constexpr int64_t kDefaultSeeds = 5;
@@ -114,7 +118,12 @@ absl::StatusOr<Stage> StageAsked(const Arguments& args) {
   return stage;
 }
 
-absl::StatusOr<ClientsReport> PlayAll(const Stage& stage,
+// Of the first seed, a run of each client as it is is drawn.
+bool IsDrawn(const ClientVariant& variant, int64_t run) {
+  return variant.change == Change::kNone && run == 0;
+}
+
+absl::StatusOr<ClientsReport> PlayAll(const Stage& stage, bool draws,
                                       const Environment& environment) {
   ClientsReport report{.scenario = stage.scenario.name,
                        .about = stage.scenario.about,
@@ -134,7 +143,8 @@ absl::StatusOr<ClientsReport> PlayAll(const Stage& stage,
       absl::StatusOr<ClientRun> run =
           RunClient(stage.scenario, stage.machine, stage.profile, variant,
                     {.kernel = stage.version.requested,
-                     .seed = static_cast<uint64_t>(stage.seed + i)});
+                     .seed = static_cast<uint64_t>(stage.seed + i),
+                     .keep_timeline = draws && IsDrawn(variant, i)});
       if (!run.ok()) return run.status();
       if (!run->verdict.empty() || !run->accounts.empty()) {
         return absl::InternalError(absl::StrCat(
@@ -148,6 +158,75 @@ absl::StatusOr<ClientsReport> PlayAll(const Stage& stage,
   return report;
 }
 
+// ---- Pictures
+
+std::optional<uint64_t> Between(const std::optional<uint64_t>& from,
+                                const std::optional<uint64_t>& to) {
+  if (!from.has_value() || !to.has_value() || *to < *from) return std::nullopt;
+  return *to - *from;
+}
+
+RunPicture PictureOfRun(const Stage& stage, const ClientRuns& runs) {
+  const ClientRun& run = runs.runs.front();
+  // A little of what was before.
+  constexpr uint64_t kBefore = 20'000'000;
+  const uint64_t zero = run.first_kill_ns.value_or(run.pressure_ns.value_or(0));
+  RunPicture picture = PictureOf(
+      run.timeline, run.tasks, stage.machine.config.cpus,
+      zero > kBefore ? zero - kBefore : 0, run.end_ns, run.first_tasks);
+  picture.title = std::string(ClientName(runs.variant.client));
+  picture.about = absl::StrCat("machine ", stage.machine.name, ", profile ",
+                               stage.profile.name, ", seed ", stage.seed);
+  picture.zero_ns = zero;
+  if (run.first_kill_ns.has_value()) {
+    picture.moments.push_back({*run.first_kill_ns, "first kill"});
+  }
+  if (run.target_ns.has_value()) {
+    picture.moments.push_back({*run.target_ns, "target free"});
+  }
+  picture.levels = {{"target", stage.scenario.target / 4096},
+                    {"min", stage.machine.watermarks.min / 4096}};
+  return picture;
+}
+
+PictureSheet SheetOf(const Stage& stage, const ClientsReport& report) {
+  PictureSheet sheet{.title = absl::StrCat("Daemons: ", report.scenario),
+                     .about = report.about,
+                     .text = ClientsText(report)};
+  SpreadPicture back{.title = "From the first kill until the target is free"};
+  SpreadPicture stall{.title = "The foreground stands still"};
+  for (const ClientRuns& runs : report.variants) {
+    const std::string label = absl::StrCat(
+        ClientName(runs.variant.client), ", ", ChangeName(runs.variant.change));
+    SpreadRow back_row{.label = label};
+    SpreadRow stall_row{.label = label};
+    for (const ClientRun& run : runs.runs) {
+      back_row.times.push_back(Between(run.first_kill_ns, run.target_ns));
+      stall_row.times.push_back(run.stall_ns);
+    }
+    back.rows.push_back(std::move(back_row));
+    stall.rows.push_back(std::move(stall_row));
+    if (IsDrawn(runs.variant, 0)) {
+      sheet.runs.push_back(PictureOfRun(stage, runs));
+    }
+  }
+  sheet.spreads = {std::move(back), std::move(stall)};
+  return sheet;
+}
+
+absl::Status WritePictures(const Arguments& args, const Stage& stage,
+                           const ClientsReport& report) {
+  const PictureSheet sheet = SheetOf(stage, report);
+  absl::Status status;
+  if (args.Has("svg")) {
+    status.Update(WriteFile(*args.Value("svg"), SheetSvg(sheet)));
+  }
+  if (args.Has("html")) {
+    status.Update(WriteFile(*args.Value("html"), SheetHtml(sheet)));
+  }
+  return status;
+}
+
 }  // namespace
 
 CommandResult RunClients(absl::Span<const std::string> args,
@@ -156,13 +235,19 @@ CommandResult RunClients(absl::Span<const std::string> args,
   if (!parsed.ok()) return CommandResult::Fails(parsed.status().message());
   const absl::StatusOr<Stage> stage = StageAsked(*parsed);
   if (!stage.ok()) return CommandResult::Fails(stage.status().message());
-  const absl::StatusOr<ClientsReport> report = PlayAll(*stage, environment);
+  const bool draws = parsed->Has("svg") || parsed->Has("html");
+  const absl::StatusOr<ClientsReport> report =
+      PlayAll(*stage, draws, environment);
   if (environment.progress != nullptr) environment.progress("");
   if (!report.ok()) {
     CommandResult result = CommandResult::Fails(report.status().message());
     // The modelled kernel broke: no mistake of the user's.
     if (absl::IsInternal(report.status())) result.exit_code = kExitFinding;
     return result;
+  }
+  if (draws) {
+    const absl::Status written = WritePictures(*parsed, *stage, *report);
+    if (!written.ok()) return CommandResult::Fails(written.message());
   }
   return CommandResult::Ok(parsed->Has("json") ? ClientsJson(*report)
                                                : ClientsText(*report));

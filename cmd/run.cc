@@ -115,6 +115,8 @@ constexpr char kHelp[] =
         --profile=, --machine=
                             other ones than the scenario's
         --seeds=N, --seed=S N runs, the first with seed S
+        --svg=FILE, --html=FILE
+                            a picture, or a page: who ran and waited when
         --json              for programs
   reapsim help, reapsim --version
 

@@ -367,6 +367,7 @@ void ClientWorld::StageDevice(Candidate* candidate) {
 void ClientWorld::StageForeground() {
   const Foreground& spec = scenario_.foreground;
   Task& task = kernel_->Spawn(spec.name);
+  foreground_pid_ = task.pid();
   const Bytes needs(spec.needs);
   foreground_addr_ = static_cast<uint64_t>(
       kernel_->As(task).mmap(needs, Anonymous()).kernel());
@@ -596,7 +597,7 @@ ClientRun ClientWorld::Play(const CostProfile& profile) {
   if (options_.keep_timeline) {
     timed.KeepTimeline(
         [](const void* kernel) {
-          return static_cast<const Kernel*>(kernel)->free_pages() * PAGE_SIZE;
+          return static_cast<const Kernel*>(kernel)->free_pages();
         },
         kernel_.get());
   }
@@ -605,8 +606,24 @@ ClientRun ClientWorld::Play(const CostProfile& profile) {
   const Verdict verdict = kernel_->TakeVerdict();
   if (verdict.kind != VerdictKind::kNone) run_.verdict = verdict.what;
   run_.accounts = timed.CheckAccounts();
-  if (options_.keep_timeline) run_.timeline = timed.timeline();
+  if (options_.keep_timeline) {
+    run_.timeline = timed.timeline();
+    ChooseTasks();
+  }
   return std::move(run_);
+}
+
+void ClientWorld::ChooseTasks() {
+  const auto add = [this](pid_t pid) {
+    for (uint32_t i = 0; i < run_.tasks.size(); ++i) {
+      if (run_.tasks[i].pid == pid) run_.first_tasks.push_back(i);
+    }
+  };
+  for (const auto& [pid, name] : daemon_) add(pid);
+  add(foreground_pid_);
+  for (const Candidate& each : candidates_) {
+    if (each.killed) add(each.pid);
+  }
 }
 
 // What the run came to, when it is over.

@@ -183,6 +183,7 @@ class ClientWorld {
   void NoteKill(Candidate* target, int sig, bool sent);
   void CountMrelease(const SysResult& result);
   void Settle(const class TimedMachine& timed);
+  void ChooseTasks();
 
   const PressureScenario& scenario_;
   const Machine& machine_;
@@ -194,6 +195,7 @@ class ClientWorld {
   std::vector<std::pair<pid_t, std::string>> daemon_;  // its threads
   std::unique_ptr<ClientProgram> program_;
   StallClock stall_;
+  pid_t foreground_pid_ = 0;
   uint64_t foreground_addr_ = 0;
   uint64_t foreground_phase_ns_ = 0;
   bool below_target_ = false;

@@ -114,7 +114,10 @@ struct ClientRun {
   std::string accounts;  // what does not add up in the machine's books; empty
   std::vector<ClientCall> calls;
   std::vector<TaskAccount> tasks;
-  Timeline timeline;
+  // With keep_timeline. Those to look at first, as places in `tasks`: the
+  // daemon, the foreground, the killed.
+  std::vector<uint32_t> first_tasks;
+  Timeline timeline;  // its gauge counts pages
 };
 
 // Plays the scenario with the client on it. Errors are kInvalidArgument: what
