@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "report/axis.h"
 #include "report/lane_bins.h"
@@ -139,6 +140,21 @@ std::string Down(absl::string_view css, uint32_t x, uint32_t y1, uint32_t y2) {
 
 uint32_t WidthOf(absl::string_view text) {
   return static_cast<uint32_t>(text.size()) * kCharacter;
+}
+
+// The text in lines as wide as the picture, broken at spaces.
+std::vector<std::string> LinesOf(absl::string_view text) {
+  std::vector<std::string> lines;
+  for (absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    const bool fits =
+        !lines.empty() && WidthOf(lines.back()) + WidthOf(word) < kWidth;
+    if (fits) {
+      absl::StrAppend(&lines.back(), " ", word);
+    } else {
+      lines.emplace_back(word);
+    }
+  }
+  return lines;
 }
 
 std::string NameOf(const TaskAccount& task) {
@@ -828,8 +844,11 @@ std::string SheetSvg(const PictureSheet& sheet) {
   std::string body = Text(0, y, "h", sheet.title);
   std::string describes = sheet.about;
   if (!sheet.about.empty()) {
-    y += kLine + 3;
-    absl::StrAppend(&body, Text(0, y, "m", sheet.about));
+    y += 3;
+    for (const std::string& line : LinesOf(sheet.about)) {
+      y += kLine;
+      absl::StrAppend(&body, Text(0, y, "m", line));
+    }
   }
   y += 8;
   for (const SpreadPicture& spread : sheet.spreads) {

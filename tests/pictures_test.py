@@ -131,6 +131,24 @@ class PicturesTest(unittest.TestCase):
         rows = re.findall(r'<tr id="c0-s(\d+)"', text)
         self.assertEqual(data["numbers"], [int(row) for row in rows])
 
+    CLIENTS = ("clients", "--scenario=phone", "--client=lmkd", "--seeds=2")
+
+    def test_clients_are_drawn_the_same_every_time(self):
+        first = run(*self.CLIENTS, "--svg=FILE")
+        self.svg(first)
+        for told in ("lmkd, as it is", "lmkd, no mrelease", "free memory",
+                     "first kill", "target ", "CPU 0"):
+            self.assertIn(told, first)
+        self.assertEqual(first, run(*self.CLIENTS, "--svg=FILE"))
+        # Some 40 KB for each of five runs, long as they are.
+        self.assertLess(len(first), 2000000)
+
+    def test_a_page_of_clients_has_the_numbers_too(self):
+        text = run(*self.CLIENTS, "--html=FILE")
+        self.page(text)
+        self.assertIn("<h2>In numbers</h2>", text)
+        self.assertIn("The longest waits", text)
+
     def test_pictures_of_runs_are_well_formed(self):
         directory = os.path.join(ROOT, "report", "testdata")
         for name in sorted(os.listdir(directory)):
