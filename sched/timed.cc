@@ -37,6 +37,21 @@ WaitKind KindOfWait(Point point) {
   }
 }
 
+// Waits are kept by their ends. One that a run's end has cut in two is one.
+void AddWait(std::vector<TimelineWait>* waits, TimelineWait wait) {
+  auto at = std::lower_bound(waits->begin(), waits->end(), wait.start_ns,
+                             [](const TimelineWait& each, uint64_t end_ns) {
+                               return each.end_ns < end_ns;
+                             });
+  for (; at != waits->end() && at->end_ns == wait.start_ns; ++at) {
+    if (at->task != wait.task || at->kind != wait.kind) continue;
+    wait.start_ns = at->start_ns;
+    waits->erase(at);
+    break;
+  }
+  waits->push_back(wait);
+}
+
 task_struct* OwnerOf(const Fiber& fiber) {
   return static_cast<task_struct*>(fiber.owner);
 }
@@ -205,7 +220,7 @@ void TimedMachine::LeaveState(Entity* e) {
       return;
   }
   if (keep_timeline_ && ns != 0) {
-    timeline_.waits.push_back({.start_ns = e->since_ns,
+    AddWait(&timeline_.waits, {.start_ns = e->since_ns,
                                .end_ns = now,
                                .task = e->account,
                                .kind = kind,
@@ -365,7 +380,11 @@ TimedStop TimedMachine::Run(uint64_t until_ns, absl::FunctionRef<bool()> done) {
   }
   for (size_t i = 0; i < cpus_.size(); ++i) Account(i);
   for (const auto& e : entities_) {
-    if (e != nullptr && e->state != State::kDone) NoteNames(*e);
+    if (e == nullptr || e->state == State::kDone) continue;
+    NoteNames(*e);
+    // Accounts have waits that go on, too; but a writer's handoff is reckoned
+    // from the beginning of its wait.
+    if (e->state != State::kOnCpu && !e->handoff_due) LeaveState(e.get());
   }
   engine_->SetPrices(nullptr);
   return stop;
