@@ -33,6 +33,7 @@ struct GoldenCase {
 void PrintTo(const GoldenCase& each, std::ostream* out) { *out << each.file; }
 
 constexpr char kExample[] = "--smaps=cmd/testdata/example.smaps";
+constexpr char kProfile[] = "--profile=cmd/testdata/latency_profile.json";
 
 std::vector<GoldenCase> Cases() {
   std::vector<GoldenCase> cases = {
@@ -113,6 +114,22 @@ std::vector<GoldenCase> Cases() {
       {"RunFtrace",
        "run_ftrace.txt",
        {"run", "litmus/examples/out-of-memory.reap", "--ftrace"}},
+      {"Latency",
+       "latency.txt",
+       {"latency", "--shape=anon=16MiB,vmas=100", "--seeds=5", kProfile}},
+      {"LatencyOnABusyMachine",
+       "latency_busy.txt",
+       {"latency", "--shape=anon=16MiB", "--seeds=5", kProfile,
+        "--machine=cmd/testdata/latency_machine.json", "--victims=3",
+        "--strategy=pool:2", "--state=uninterruptible:5ms",
+        "--victim=nice=19,cpus=little", "--caller=cpus=big"}},
+      {"LatencyOfAKill",
+       "latency_kill.txt",
+       {"latency", kExample, "--strategy=kill", "--seeds=1", kProfile,
+        "--pinned"}},
+      {"LatencyJson",
+       "latency.json",
+       {"latency", "--shape=anon=1MiB", "--seeds=2", kProfile, "--json"}},
       {"Redis", "redis.txt", {"reap", "--smaps=tests/data/smaps/redis.smaps"}},
   };
   return cases;

@@ -13,6 +13,7 @@
 #include "cmd/check.h"
 #include "cmd/clients.h"
 #include "cmd/conform.h"
+#include "cmd/latency.h"
 #include "cmd/reap.h"
 #include "cmd/replay.h"
 #include "cmd/shim.h"
@@ -104,6 +105,24 @@ constexpr char kHelp[] =
         --with=SWITCH,...   notifier-blocks, or model switches
         --verbose           says on standard error what the shim does
         --trace=FILE        writes that to a file
+  reapsim latency (--shape=SPEC | --smaps=FILE) [flags]
+      How long until a killed process's memory is back, in virtual time on a
+      described machine; who pays for it; with the call, and without. See
+      docs/latency-files.md.
+        --shape=SPEC        its memory: anon=1GiB,thp=64MiB,vmas=600,...
+        --smaps=FILE        its memory, from a copy of /proc/PID/smaps
+        --strategy=S        kill, mrelease, reapers:N or pool:N
+        --state=STATE       sleeping, running, uninterruptible:TIME, frozen-v1
+                            or frozen-v2
+        --victims=N         so many of them, killed one by one
+        --pinned            a reader is a user of its memory, too
+        --victim=STANDING, --caller=STANDING
+                            nice=19,cpus=little,fifo=1,cgroup=NAME
+        --profile=NAME|FILE what work costs: host, or a file
+        --machine=NAME|FILE default, or a file
+        --kernel=VERSION    the model's; else the machine's
+        --seeds=N, --seed=S so many runs, from that seed on
+        --json              for programs
   reapsim clients --scenario=(NAME|FILE) [flags]
       lmkd, oomd and earlyoom, as they call process_mrelease(), on a machine
       that runs out of memory, timed: how soon the memory is back, who was
@@ -147,18 +166,18 @@ CommandResult RunVersion(absl::Span<const std::string> /*args*/,
 }
 
 constexpr char kExpected[] =
-    "expected reap, states, versions, conform, calibrate, check, replay, run, "
-    "shim or clients, see reapsim help";
+    "expected reap, states, versions, conform, calibrate, latency, check, "
+    "replay, run, shim or clients, see reapsim help";
 
 constexpr Command kCommands[] = {
     {"reap", RunReap},           {"states", RunStates},
     {"versions", RunVersions},   {"conform", RunConform},
-    {"calibrate", RunCalibrate}, {"check", RunCheck},
-    {"replay", RunReplay},       {"run", RunScenario},
-    {"shim", RunShim},           {"clients", RunClients},
-    {"help", RunHelp},           {"--help", RunHelp},
-    {"-h", RunHelp},             {"version", RunVersion},
-    {"--version", RunVersion},
+    {"calibrate", RunCalibrate}, {"latency", RunLatencyCommand},
+    {"check", RunCheck},         {"replay", RunReplay},
+    {"run", RunScenario},        {"shim", RunShim},
+    {"clients", RunClients},     {"help", RunHelp},
+    {"--help", RunHelp},         {"-h", RunHelp},
+    {"version", RunVersion},     {"--version", RunVersion},
 };
 
 bool AsksForHelp(const std::string& arg) {

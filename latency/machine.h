@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A machine on which reaping is timed: its CPUs, its memory, and who else runs.
-// docs/latency.md describes the file field by field.
+// docs/latency-files.md describes the file field by field.
 #ifndef REAPSIM_LATENCY_MACHINE_H_
 #define REAPSIM_LATENCY_MACHINE_H_
 

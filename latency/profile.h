@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A cost profile: what each kind of work costs on one machine, and how that is
-// known. docs/latency.md describes the file field by field.
+// known. docs/latency-files.md describes the file field by field.
 #ifndef REAPSIM_LATENCY_PROFILE_H_
 #define REAPSIM_LATENCY_PROFILE_H_
 

@@ -257,20 +257,21 @@ class Builder {
   }
 
   void Files() {
-    const auto file = [this](uint64_t span, bool writable) {
-      return Me().open_file(NextInode(), Pages(span / PAGE_SIZE), writable);
+    const auto file = [this](uint64_t span, uint64_t kind, bool writable) {
+      return Me().open_file(Inode(kind, span), Pages(span / PAGE_SIZE),
+                            writable);
     };
     const auto memfd = [this](uint64_t span) {
       return Me().memfd_create(Pages(span / PAGE_SIZE));
     };
     if (const uint64_t span = shape_.file; span != 0) {
-      OfFile(span, file(span, false), &ReadOnly, PopulateKind::kFileClean);
+      OfFile(span, file(span, 1, false), &ReadOnly, PopulateKind::kFileClean);
     }
     if (const uint64_t span = shape_.cow; span != 0) {
-      OfFile(span, file(span, false), &Private, PopulateKind::kAnon);
+      OfFile(span, file(span, 2, false), &Private, PopulateKind::kAnon);
     }
     if (const uint64_t span = shape_.dirty; span != 0) {
-      OfFile(span, file(span, true), &Shared, PopulateKind::kFileDirty);
+      OfFile(span, file(span, 3, true), &Shared, PopulateKind::kFileDirty);
     }
     if (const uint64_t span = shape_.memfd; span != 0) {
       OfFile(span, memfd(span), &ReadOnly, PopulateKind::kFileClean);
@@ -292,9 +293,9 @@ class Builder {
     Fill({.start = at, .pages = span / PAGE_SIZE}, kind);
   }
 
-  // Files that nobody else has.
-  uint64_t NextInode() {
-    return (static_cast<uint64_t>(victim_.task->pid()) << 8) + ++files_;
+  // Victims of one shape have the same files: the model knows only so many.
+  static uint64_t Inode(uint64_t kind, uint64_t span) {
+    return kind << 32 | span / PAGE_SIZE;
   }
 
   void Vmas() {
@@ -349,7 +350,6 @@ class Builder {
   const VictimShape& shape_;
   BuiltVictim victim_;
   uint64_t next_ = kBase;
-  uint64_t files_ = 0;
 };
 
 }  // namespace
@@ -376,7 +376,8 @@ uint64_t ShapePages(const VictimShape& shape) {
          shape.scattered + shape.threads;
 }
 
-void EnlargeMachine(const VictimShape& shape, KernelOptions* options) {
+void EnlargeMachine(const VictimShape& shape, KernelOptions* options,
+                    uint64_t victims) {
   constexpr uint64_t kSpare = uint64_t{256} << 20;
   // The model has a page table for every 256 frames: mm/init.cc.
   constexpr uint64_t kFramesOfATable = 256;
@@ -384,11 +385,12 @@ void EnlargeMachine(const VictimShape& shape, KernelOptions* options) {
   // Of levels 1 and 2, with the rest of a table at each end of a mapping.
   const uint64_t tables =
       (pages + (shape.swap + shape.forked) / PAGE_SIZE) / 512 +
-      2 * (shape.sparse + shape.scattered) + MoreVmas(shape) / 16 + 256;
+      2 * (shape.sparse + shape.scattered) + MoreVmas(shape) / 16 + 64;
   const uint64_t frames = std::max(pages + tables, tables * kFramesOfATable);
-  options->memory = std::max(options->memory, frames * PAGE_SIZE + kSpare);
-  options->swap =
-      std::max(options->swap, shape.swap == 0 ? 0 : shape.swap + kSpare);
+  options->memory =
+      std::max(options->memory, victims * frames * PAGE_SIZE + kSpare);
+  if (shape.swap == 0) return;
+  options->swap = std::max(options->swap, victims * shape.swap + kSpare);
 }
 
 BuiltVictim BuildVictim(Kernel& k, const VictimShape& shape,

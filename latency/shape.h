@@ -80,8 +80,9 @@ std::string PrintShape(const VictimShape& shape);
 // Pages that are present, and page-table pages of level 1, of the shape.
 uint64_t ShapePages(const VictimShape& shape);
 
-// Makes the machine large enough for it, several times over.
-void EnlargeMachine(const VictimShape& shape, KernelOptions* options);
+// Makes the machine large enough for so many victims of that shape.
+void EnlargeMachine(const VictimShape& shape, KernelOptions* options,
+                    uint64_t victims = 1);
 
 struct BuiltVictim {
   Task* task = nullptr;
@@ -93,7 +94,8 @@ struct BuiltVictim {
 };
 
 // A process of that shape, beside the small standard image, in direct mode. The
-// machine must be large enough.
+// machine must be large enough. Victims whose files are of one size have the
+// same files; there may be sixty of different sizes.
 BuiltVictim BuildVictim(Kernel& k, const VictimShape& shape,
                         const std::string& comm = "victim");
 
