@@ -12,11 +12,13 @@
 #include "absl/strings/strip.h"
 #include "base/kernel_version.h"
 #include "cmd/arguments.h"
+#include "cmd/picture_files.h"
 #include "import/import_mm.h"
 #include "import/smaps.h"
 #include "latency/amount.h"
 #include "latency/latency.h"
 #include "latency/latency_flags.h"
+#include "latency/latency_pictures.h"
 #include "latency/latency_report.h"
 #include "latency/machine.h"
 #include "latency/profile.h"
@@ -32,7 +34,8 @@ constexpr FlagSpec kFlags[] = {
     {"machine", "FILE"},   {"kernel", "VERSION"}, {"strategy", "STRATEGY"},
     {"state", "STATE"},    {"victims", "N"},      {"pinned", ""},
     {"victim", "nice=N,"}, {"caller", "nice=N,"}, {"seeds", "N"},
-    {"seed", "N"},         {"json", ""},
+    {"seed", "N"},         {"json", ""},          {"svg", "FILE"},
+    {"html", "FILE"},
 };
 
 constexpr uint64_t kDefaultSeeds = 20;
@@ -180,6 +183,7 @@ absl::StatusOr<std::string> Latency(const Arguments& args) {
   Input input;
   const absl::Status status = ReadInput(args, &input);
   if (!status.ok()) return status;
+  input.options.keep_timeline = AsksForPictures(args);
   LatencyReport report;
   report.subject = input.subject;
   report.kernel = std::string(absl::StripPrefix(input.version.note, "kernel "));
@@ -188,6 +192,10 @@ absl::StatusOr<std::string> Latency(const Arguments& args) {
     LatencyOptions alone = input.options;
     alone.strategy = {.kind = KillStrategy::kKill};
     report.kill_only = RunLatencies(alone, input.seeds);
+  }
+  if (AsksForPictures(args)) {
+    const absl::Status written = WritePictures(args, LatencySheet(report));
+    if (!written.ok()) return written;
   }
   return args.Has("json") ? LatencyJson(report) : LatencyText(report);
 }

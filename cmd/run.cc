@@ -122,6 +122,8 @@ constexpr char kHelp[] =
         --machine=NAME|FILE default, or a file
         --kernel=VERSION    the model's; else the machine's
         --seeds=N, --seed=S so many runs, from that seed on
+        --svg=FILE, --html=FILE
+                            a picture of the runs, and a page with it
         --json              for programs
   reapsim clients --scenario=(NAME|FILE) [flags]
       lmkd, oomd and earlyoom, as they call process_mrelease(), on a machine

@@ -131,6 +131,17 @@ class PicturesTest(unittest.TestCase):
         rows = re.findall(r'<tr id="c0-s(\d+)"', text)
         self.assertEqual(data["numbers"], [int(row) for row in rows])
 
+    LATENCY = ("latency", "--shape=anon=64MiB", "--seeds=3")
+
+    def test_a_latency_is_drawn_the_same_every_time(self):
+        first = run(*self.LATENCY, "--svg=FILE")
+        self.svg(first)
+        for told in ("the first kill", "99 % of the memory is back",
+                     "kill alone", "free memory", "CPU 0"):
+            self.assertIn(told, first)
+        self.assertEqual(first, run(*self.LATENCY, "--svg=FILE"))
+        self.page(run(*self.LATENCY, "--html=FILE"))
+
     CLIENTS = ("clients", "--scenario=phone", "--client=lmkd", "--seeds=2")
 
     def test_clients_are_drawn_the_same_every_time(self):
