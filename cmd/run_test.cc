@@ -158,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "--machine=cmd/testdata/killed.json"},
                 "cmd/testdata/killed.json:3:3: unknown field \"evidence\""},
         BadCase{"LatencyKernel",
-                {"latency", "--shape=anon=1MiB", "--kernel=v99.0"},
+                {"latency", "--shape=anon=1MiB", "--kernel=newest"},
                 "unknown kernel version"},
         BadCase{"ShimOfNothing", {"shim"}, "what to run? expected -- PROGRAM"},
         BadCase{"ShimOfNothingAfterDashes", {"shim", "--"}, "what to run?"},

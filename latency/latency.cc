@@ -280,6 +280,10 @@ class Stage {
   void Look() {
     const uint64_t gained = GainedSoFar();
     if (memory_.empty() || memory_.back().pages != gained) {
+      // Of one moment only what it comes to.
+      if (!memory_.empty() && memory_.back().at_ns == machine_->now_ns()) {
+        memory_.pop_back();
+      }
       memory_.push_back({.at_ns = machine_->now_ns(), .pages = gained});
     }
     const size_t before = alive_.size();
