@@ -114,10 +114,7 @@ class Stage {
     SetMachine(*scene.machine, &options);
     VictimShape all = scene.shape;
     all.anon += uint64_t{scene.regions} << 20;
-    // Each alike.
-    all.anon *= scene.victims;
-    all.thp *= scene.victims;
-    EnlargeMachine(all, &options);
+    EnlargeMachine(all, &options, scene.victims);
     return options;
   }
 

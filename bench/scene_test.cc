@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "latency/latency.h"
 #include "latency/machine.h"
 #include "latency/profile.h"
 #include "latency/shape.h"
@@ -91,6 +92,26 @@ TEST_F(SceneTest, EachReaperCalls) {
   scene_.reapers = 3;
   const SceneResult call = Ways(Reaping::kCall);
   EXPECT_EQ(call.reaped + call.refused, 3u);
+}
+
+// The command's way to time a kill, where both can: the phases of ticks and who
+// is where when it begins are not the same.
+TEST_F(SceneTest, TakesAboutAsLongAsTheCommandSays) {
+  LatencyOptions options;
+  options.machine = &machine_;
+  options.profile = &profile_;
+  options.victim.shape = scene_.shape;
+  for (const bool call : {false, true}) {
+    options.strategy.kind =
+        call ? KillStrategy::kMrelease : KillStrategy::kKill;
+    const LatencyResult said = RunLatency(options);
+    const SceneResult played = Ways(call ? Reaping::kCall : Reaping::kKill);
+    ASSERT_TRUE(said.gone_ns.has_value());
+    EXPECT_NEAR(static_cast<double>(played.gone_ns),
+                static_cast<double>(*said.gone_ns),
+                static_cast<double>(*said.gone_ns) / 20)
+        << call;
+  }
 }
 
 TEST_F(SceneTest, IsTheSameEachTime) {
