@@ -58,6 +58,7 @@ MemoryScale FindScale(const std::vector<Timing>& timings) {
   double xy = 0;
   for (const Timing& timing : timings) {
     for (const LiveReading& reading : timing.called) {
+      REAP_CHECK(reading.memory_ps > 0, "calibrate: memory without a speed");
       memory.push_back(static_cast<double>(reading.memory_ps));
     }
     if (MeasureCalls(timing, {}).median_ns < kCountsFromNs) continue;

@@ -59,7 +59,10 @@ CalibrateHost Simulated(double factor) {
       if (!time.ok()) return time.status();
       ns = static_cast<uint64_t>(static_cast<double>(*time) * factor);
     }
-    return LiveReading{.call_ns = ns, .again_ns = ns, .exit_ns = ns};
+    return LiveReading{.call_ns = ns,
+                       .again_ns = ns,
+                       .exit_ns = ns,
+                       .memory_ps = 10'000};
   };
   host.description = {
       .kernel = "6.18.1-test", .cpu = "a CPU", .date = "2026-01-31"};
