@@ -220,7 +220,8 @@ CLAIMS = [
           "In huge pages 512 MiB are gone after {thp_512MiB:kill:gone} ms with "
           "a kill alone and {thp_512MiB:call:gone} ms with the call, in small "
           "ones after {anon_512MiB:kill:gone} and {anon_512MiB:call:gone}: "
-          "what is left to win with huge pages is less than a wake-up."),
+          "with huge pages there is little time left to win, and on a live "
+          "machine it was lost (see the published figures)."),
     Claim("reapers", "1 to 8 reapers",
           PHONE + "A victim of 64 MiB in one mapping, 192 of 1 MiB each and "
           "1,000 of one page, on a little core; so many processes call at "
