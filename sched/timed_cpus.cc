@@ -119,7 +119,7 @@ void TimedMachine::FollowWishes() {
       e->attr = e->past->sched;
       AskToPreempt(&cpu);
     }
-    const auto changed = [this](RunEntity* queued) {
+    const auto changed = [](RunEntity* queued) {
       const auto* e = static_cast<Entity*>(queued);
       return !Same(e->attr, e->past->sched);
     };

@@ -76,7 +76,7 @@ TESTS = {
 }
 
 # A run of continuous integration plays one of so many.
-SAMPLES = 24
+SAMPLES = 36
 
 def with_mutants(srcs):
     """Sources for a cc_library, those that have mutants exchanged for these.
