@@ -131,17 +131,16 @@ void TimedMachine::NoticeFibers() {
   if (engine_->fiber_changes() == fibers_seen_) return;
   fibers_seen_ = engine_->fiber_changes();
   auto& fibers = engine_->state()->fibers;
-  // A fork that fails takes back a task that has never run.
-  std::erase_if(sleepers_, [&](Entity* e) {
-    if (fibers.LiveAt(e->id) == e->fiber &&
-        fibers.GenerationOf(e->fiber) == e->generation) {
-      return false;
+  // A fork that fails takes back a task that has never run, and a task may end
+  // between two runs.
+  for (const auto& e : entities_) {
+    if (e == nullptr || e->state == State::kDone) continue;
+    if (fibers.LiveAt(e->id) != e->fiber ||
+        fibers.GenerationOf(e->fiber) != e->generation ||
+        e->fiber->status == FiberStatus::kDone) {
+      Forget(e.get());
     }
-    LeaveState(e);
-    e->state = State::kDone;
-    accounts_[e->account].end_ns = now_ns();
-    return true;
-  });
+  }
   fibers.ForEach([&](Fiber* fiber) {
     const uint32_t generation = fibers.GenerationOf(fiber);
     const Entity* known = EntityAt(fiber->id);
@@ -149,6 +148,21 @@ void TimedMachine::NoticeFibers() {
       NewEntity(fiber, generation);
     }
   });
+}
+
+// Takes e, whose task is no more, from wherever it is.
+void TimedMachine::Forget(Entity* e) {
+  LeaveState(e);
+  std::erase(sleepers_, e);
+  std::erase(throttled_, e);
+  Cpu& cpu = cpus_[e->cpu];
+  if (e->state == State::kQueued) cpu.queue.Remove(e);
+  if (cpu.running == e) {
+    cpu.running = nullptr;
+    cpu.last = e;
+  }
+  e->state = State::kDone;
+  accounts_[e->account].end_ns = now_ns();
 }
 
 void TimedMachine::NewEntity(Fiber* fiber, uint32_t generation) {
@@ -357,6 +371,8 @@ TimedMachine::Settled TimedMachine::Settle(absl::FunctionRef<bool()> done) {
 TimedStop TimedMachine::Run(uint64_t until_ns, absl::FunctionRef<bool()> done) {
   engine_->SetPrices(&prices_);
   TimedStop stop = TimedStop::kVerdict;
+  fibers_seen_ = ~uint64_t{0};
+  NoticeFibers();
   FollowWishes();
   for (;;) {
     const Settled settled = Settle(done);

@@ -136,6 +136,7 @@ class TimedMachine {
   uint32_t CgroupOf(const Entity& e) const;
   void NoticeFibers();
   void NewEntity(Fiber* fiber, uint32_t generation);
+  void Forget(Entity* e);
   void WakeSleepers();
   void Wake(Entity* e);
   void Sleep(Entity* e);

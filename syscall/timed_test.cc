@@ -456,6 +456,30 @@ TEST(TimedTest, TheCallWaitsForAForkThatHoldsTheLock) {
   EXPECT_LT(t.Account(lmkd).lock_wait_ns, 8 * kMs);
 }
 
+TEST(TimedTest, TasksMayEndBetweenTwoRuns) {
+  // A kernel thread that sleeps, and a task that was computing.
+  Timed t(Cpus(1), PricesOf({{Cost::kExit, Ns(kMs)}}));
+  Task& victim = t.Victim(1_MiB);
+  Task& hog = t.k.Spawn("hog");
+  Task& other = t.k.Spawn("other");
+  Task& borrower = t.k.LendMm(victim);
+  for (Task* task : {&hog, &other}) {
+    t.k.Begin(*task, [](User user) { (void)user.compute(kSec); });
+  }
+  (void)t.RunFor(10 * kMs);
+  t.k.ReturnMm(borrower);
+  ASSERT_THAT(t.k.As(t.k.init()).kill(hog.pid(), SIGKILL), SyscallSucceeds());
+  ASSERT_THAT(t.k.As(t.k.init()).kill(other.pid(), SIGKILL), SyscallSucceeds());
+  (void)t.k.RunUntilBlocked(hog);
+  (void)t.k.RunUntilBlocked(other);
+  (void)t.RunFor(10 * kMs);
+  uint64_t paid = 0;
+  for (const TaskAccount& account : t.machine().accounts()) {
+    paid += account.run_ns;
+  }
+  EXPECT_EQ(paid, 10 * kMs);
+}
+
 TEST(TimedTest, NothingToDoIsSaidSo) {
   Timed t(Cpus(1));
   t.Victim(1_MiB);
