@@ -13,15 +13,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "base/kernel_version.h"
+#include "base/units.h"
 #include "cmd/arguments.h"
-#include "cmd/output_file.h"
+#include "cmd/picture_files.h"
 #include "cmd/scenario_input.h"
+#include "cmd/timed_input.h"
 #include "latency/clients.h"
 #include "latency/clients_report.h"
-#include "latency/machine.h"
 #include "latency/pressure.h"
-#include "latency/profile.h"
 #include "report/run_picture.h"
 #include "report/text.h"
 
@@ -45,9 +44,7 @@ constexpr int64_t kMostSeeds = 1000;
 // All that runs are made of.
 struct Stage {
   PressureScenario scenario;
-  Machine machine;
-  CostProfile profile;
-  ResolvedVersion version;
+  TimedInput on;
   std::vector<ClientVariant> variants;
   int64_t seed = 1;
   int64_t seeds = kDefaultSeeds;
@@ -90,20 +87,10 @@ absl::StatusOr<Stage> StageAsked(const Arguments& args) {
       LoadPressure(*args.Value("scenario"));
   if (!scenario.ok()) return scenario.status();
   stage.scenario = *std::move(scenario);
-  absl::StatusOr<Machine> machine =
-      LoadMachine(args.Value("machine").value_or(stage.scenario.machine));
-  if (!machine.ok()) return machine.status();
-  stage.machine = *std::move(machine);
-  absl::StatusOr<CostProfile> profile =
-      LoadProfile(args.Value("profile").value_or(stage.scenario.profile));
-  if (!profile.ok()) return profile.status();
-  stage.profile = *std::move(profile);
-  const std::string& usual =
-      stage.machine.kernel.empty() ? "v6.18" : stage.machine.kernel;
-  absl::StatusOr<ResolvedVersion> version =
-      Resolve(args.Value("kernel").value_or(usual));
-  if (!version.ok()) return version.status();
-  stage.version = *std::move(version);
+  absl::StatusOr<TimedInput> on =
+      ReadTimedInput(args, stage.scenario.profile, stage.scenario.machine);
+  if (!on.ok()) return on.status();
+  stage.on = *std::move(on);
   absl::StatusOr<std::vector<ClientVariant>> variants = VariantsAsked(args);
   if (!variants.ok()) return variants.status();
   stage.variants = *std::move(variants);
@@ -127,10 +114,10 @@ absl::StatusOr<ClientsReport> PlayAll(const Stage& stage, bool draws,
                                       const Environment& environment) {
   ClientsReport report{.scenario = stage.scenario.name,
                        .about = stage.scenario.about,
-                       .machine = stage.machine.name,
-                       .profile = stage.profile.name,
+                       .machine = stage.on.machine.name,
+                       .profile = stage.on.profile.name,
                        .kernel_note = std::string(
-                           absl::StripPrefix(stage.version.note, "kernel ")),
+                           absl::StripPrefix(stage.on.version.note, "kernel ")),
                        .first_seed = static_cast<uint64_t>(stage.seed)};
   for (const ClientVariant& variant : stage.variants) {
     ClientRuns runs{.variant = variant};
@@ -141,8 +128,8 @@ absl::StatusOr<ClientsReport> PlayAll(const Stage& stage, bool draws,
                                           i + 1, " of ", stage.seeds));
       }
       absl::StatusOr<ClientRun> run =
-          RunClient(stage.scenario, stage.machine, stage.profile, variant,
-                    {.kernel = stage.version.requested,
+          RunClient(stage.scenario, stage.on.machine, stage.on.profile, variant,
+                    {.kernel = stage.on.version.requested,
                      .seed = static_cast<uint64_t>(stage.seed + i),
                      .keep_timeline = draws && IsDrawn(variant, i)});
       if (!run.ok()) return run.status();
@@ -172,11 +159,11 @@ RunPicture PictureOfRun(const Stage& stage, const ClientRuns& runs) {
   constexpr uint64_t kBefore = 20'000'000;
   const uint64_t zero = run.first_kill_ns.value_or(run.pressure_ns.value_or(0));
   RunPicture picture = PictureOf(
-      run.timeline, run.tasks, stage.machine.config.cpus,
+      run.timeline, run.tasks, stage.on.machine.config.cpus,
       zero > kBefore ? zero - kBefore : 0, run.end_ns, run.first_tasks);
   picture.title = std::string(ClientName(runs.variant.client));
-  picture.about = absl::StrCat("machine ", stage.machine.name, ", profile ",
-                               stage.profile.name, ", seed ", stage.seed);
+  picture.about = absl::StrCat("machine ", stage.on.machine.name, ", profile ",
+                               stage.on.profile.name, ", seed ", stage.seed);
   picture.zero_ns = zero;
   if (run.first_kill_ns.has_value()) {
     picture.moments.push_back({*run.first_kill_ns, "first kill"});
@@ -184,8 +171,8 @@ RunPicture PictureOfRun(const Stage& stage, const ClientRuns& runs) {
   if (run.target_ns.has_value()) {
     picture.moments.push_back({*run.target_ns, "target free"});
   }
-  picture.levels = {{"target", stage.scenario.target / 4096},
-                    {"min", stage.machine.watermarks.min / 4096}};
+  picture.levels = {{"target", stage.scenario.target / kPageSize},
+                    {"min", stage.on.machine.watermarks.min / kPageSize}};
   return picture;
 }
 
@@ -214,19 +201,6 @@ PictureSheet SheetOf(const Stage& stage, const ClientsReport& report) {
   return sheet;
 }
 
-absl::Status WritePictures(const Arguments& args, const Stage& stage,
-                           const ClientsReport& report) {
-  const PictureSheet sheet = SheetOf(stage, report);
-  absl::Status status;
-  if (args.Has("svg")) {
-    status.Update(WriteFile(*args.Value("svg"), SheetSvg(sheet)));
-  }
-  if (args.Has("html")) {
-    status.Update(WriteFile(*args.Value("html"), SheetHtml(sheet)));
-  }
-  return status;
-}
-
 }  // namespace
 
 CommandResult RunClients(absl::Span<const std::string> args,
@@ -235,7 +209,7 @@ CommandResult RunClients(absl::Span<const std::string> args,
   if (!parsed.ok()) return CommandResult::Fails(parsed.status().message());
   const absl::StatusOr<Stage> stage = StageAsked(*parsed);
   if (!stage.ok()) return CommandResult::Fails(stage.status().message());
-  const bool draws = parsed->Has("svg") || parsed->Has("html");
+  const bool draws = AsksForPictures(*parsed);
   const absl::StatusOr<ClientsReport> report =
       PlayAll(*stage, draws, environment);
   if (environment.progress != nullptr) environment.progress("");
@@ -246,7 +220,8 @@ CommandResult RunClients(absl::Span<const std::string> args,
     return result;
   }
   if (draws) {
-    const absl::Status written = WritePictures(*parsed, *stage, *report);
+    const absl::Status written =
+        WritePictures(*parsed, SheetOf(*stage, *report));
     if (!written.ok()) return CommandResult::Fails(written.message());
   }
   return CommandResult::Ok(parsed->Has("json") ? ClientsJson(*report)

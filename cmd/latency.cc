@@ -10,9 +10,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "base/kernel_version.h"
 #include "cmd/arguments.h"
 #include "cmd/picture_files.h"
+#include "cmd/timed_input.h"
 #include "import/import_mm.h"
 #include "import/smaps.h"
 #include "latency/amount.h"
@@ -21,7 +21,6 @@
 #include "latency/latency_pictures.h"
 #include "latency/latency_report.h"
 #include "latency/machine.h"
-#include "latency/profile.h"
 #include "latency/shape.h"
 #include "latency/strategy.h"
 #include "report/text.h"
@@ -48,9 +47,7 @@ absl::Status Bad(absl::string_view message) {
 
 // All that a run refers to.
 struct Input {
-  CostProfile profile;
-  Machine machine;
-  ResolvedVersion version;
+  TimedInput on;
   std::optional<ImportPlan> import;
   std::string subject;
   LatencyOptions options;
@@ -129,20 +126,10 @@ absl::Status ReadStanding(const Arguments& args, absl::string_view flag,
 }
 
 absl::Status ReadMachine(const Arguments& args, Input* input) {
-  absl::StatusOr<CostProfile> profile =
-      LoadProfile(args.Value("profile").value_or("host"));
-  if (!profile.ok()) return profile.status();
-  input->profile = *std::move(profile);
-  absl::StatusOr<Machine> machine =
-      LoadMachine(args.Value("machine").value_or("default"));
-  if (!machine.ok()) return machine.status();
-  input->machine = *std::move(machine);
-  const std::string kernel = args.Value("kernel").value_or(
-      input->machine.kernel.empty() ? "v6.18" : input->machine.kernel);
-  const absl::StatusOr<ResolvedVersion> version = Resolve(kernel);
-  if (!version.ok()) return version.status();
-  input->version = *version;
-  input->options.kernel = kernel;
+  absl::StatusOr<TimedInput> on = ReadTimedInput(args, "host", "default");
+  if (!on.ok()) return on.status();
+  input->on = *std::move(on);
+  input->options.kernel = input->on.version.requested;
   return absl::OkStatus();
 }
 
@@ -167,12 +154,12 @@ absl::Status ReadInput(const Arguments& args, Input* input) {
     const absl::Status status = read(args, input);
     if (!status.ok()) return status;
   }
-  absl::Status status = ReadStanding(args, "victim", input->machine,
+  absl::Status status = ReadStanding(args, "victim", input->on.machine,
                                      &input->options.victim.standing);
   status.Update(
-      ReadStanding(args, "caller", input->machine, &input->options.caller));
-  input->options.profile = &input->profile;
-  input->options.machine = &input->machine;
+      ReadStanding(args, "caller", input->on.machine, &input->options.caller));
+  input->options.profile = &input->on.profile;
+  input->options.machine = &input->on.machine;
   if (input->import.has_value()) {
     input->options.victim.import = &*input->import;
   }
@@ -186,7 +173,8 @@ absl::StatusOr<std::string> Latency(const Arguments& args) {
   input.options.keep_timeline = AsksForPictures(args);
   LatencyReport report;
   report.subject = input.subject;
-  report.kernel = std::string(absl::StripPrefix(input.version.note, "kernel "));
+  report.kernel =
+      std::string(absl::StripPrefix(input.on.version.note, "kernel "));
   report.with = RunLatencies(input.options, input.seeds);
   if (input.options.strategy.kind != KillStrategy::kKill) {
     LatencyOptions alone = input.options;
