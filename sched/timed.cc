@@ -52,10 +52,6 @@ void AddWait(std::vector<TimelineWait>* waits, TimelineWait wait) {
   waits->push_back(wait);
 }
 
-task_struct* OwnerOf(const Fiber& fiber) {
-  return static_cast<task_struct*>(fiber.owner);
-}
-
 }  // namespace
 
 TimedMachine::TimedMachine(Engine* engine, SchedState* sched,
@@ -122,7 +118,7 @@ TimedMachine::Entity* TimedMachine::EntityAt(uint32_t id) const {
 
 uint32_t TimedMachine::CgroupOf(const Entity& e) const {
   // The signal_struct goes before the task; what it paid then still counts.
-  const signal_struct* signal = OwnerOf(*e.fiber)->signal;
+  const signal_struct* signal = TaskOf(e)->signal;
   return signal == nullptr ? accounts_[e.account].cgroup : signal->cgroup;
 }
 
@@ -157,10 +153,7 @@ void TimedMachine::Forget(Entity* e) {
   std::erase(throttled_, e);
   Cpu& cpu = cpus_[e->cpu];
   if (e->state == State::kQueued) cpu.queue.Remove(e);
-  if (cpu.running == e) {
-    cpu.running = nullptr;
-    cpu.last = e;
-  }
+  if (cpu.running == e) (void)TakeOff(&cpu);
   e->state = State::kDone;
   accounts_[e->account].end_ns = now_ns();
 }
@@ -173,7 +166,7 @@ void TimedMachine::NewEntity(Fiber* fiber, uint32_t generation) {
   for (Cpu& cpu : cpus_) {
     if (cpu.last == before) cpu.last = nullptr;
   }
-  const task_struct* task = OwnerOf(*fiber);
+  const auto* task = static_cast<const task_struct*>(fiber->owner);
   auto e = std::make_unique<Entity>();
   e->fiber = fiber;
   e->past = &engine_->state()->fibers.HistoryOf(fiber);
@@ -192,13 +185,7 @@ void TimedMachine::NewEntity(Fiber* fiber, uint32_t generation) {
        .start_ns = now_ns()});
   Entity* raw = e.get();
   entities_[fiber->id] = std::move(e);
-  if (raw->state == State::kSleeping) {
-    sleepers_.insert(std::lower_bound(sleepers_.begin(), sleepers_.end(), raw,
-                                      [](const Entity* a, const Entity* b) {
-                                        return a->id < b->id;
-                                      }),
-                     raw);
-  }
+  if (raw->state == State::kSleeping) AddSleeper(raw);
 }
 
 const TaskAccount& TimedMachine::AccountOf(const task_struct* task) const {
@@ -251,18 +238,22 @@ void TimedMachine::Sleep(Entity* e) {
   e->point = op.point;
   e->object = op.object;
   e->handoff_due = op.point == Point::kDownWriteWait;
-  sleepers_.insert(std::lower_bound(sleepers_.begin(), sleepers_.end(), e,
-                                    [](const Entity* a, const Entity* b) {
-                                      return a->id < b->id;
-                                    }),
-                   e);
+  AddSleeper(e);
+}
+
+void TimedMachine::AddSleeper(Entity* e) {
+  const auto by_id = [](const Entity* a, const Entity* b) {
+    return a->id < b->id;
+  };
+  sleepers_.insert(
+      std::lower_bound(sleepers_.begin(), sleepers_.end(), e, by_id), e);
 }
 
 void TimedMachine::WakeSleepers() {
   NoticeFibers();
   for (size_t i = 0; i < sleepers_.size();) {
     Entity* e = sleepers_[i];
-    if (!Engine::CanRun(e->fiber) || OwnerOf(*e->fiber)->__state == TASK_NEW) {
+    if (!Engine::CanRun(e->fiber) || TaskOf(*e)->__state == TASK_NEW) {
       ++i;
       continue;
     }
@@ -313,18 +304,14 @@ void TimedMachine::Step(size_t index) {
       } else {
         Sleep(e);
         NoteNames(*e);
-        cpu.running = nullptr;
-        cpu.last = e;
+        (void)TakeOff(&cpu);
       }
       break;
     case Stop::kAtPoint:
     case Stop::kYielded:
       break;
     case Stop::kFinished:
-      accounts_[e->account].end_ns = now_ns();
-      e->state = State::kDone;
-      cpu.running = nullptr;
-      cpu.last = e;
+      Forget(e);
       break;
     case Stop::kVerdict:
       return;
@@ -340,7 +327,7 @@ void TimedMachine::Step(size_t index) {
 
 // A task gets its number after its birth, and its name at exec.
 void TimedMachine::NoteNames(const Entity& e) {
-  const task_struct* task = OwnerOf(*e.fiber);
+  const task_struct* task = TaskOf(e);
   TaskAccount& account = accounts_[e.account];
   account.pid = task->pid;
   account.cgroup = CgroupOf(e);

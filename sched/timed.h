@@ -134,12 +134,16 @@ class TimedMachine {
   // Births, deaths and states.
   Entity* EntityAt(uint32_t id) const;
   uint32_t CgroupOf(const Entity& e) const;
+  static task_struct* TaskOf(const Entity& e) {
+    return static_cast<task_struct*>(e.fiber->owner);
+  }
   void NoticeFibers();
   void NewEntity(Fiber* fiber, uint32_t generation);
   void Forget(Entity* e);
   void WakeSleepers();
   void Wake(Entity* e);
   void Sleep(Entity* e);
+  void AddSleeper(Entity* e);
   void LeaveState(Entity* e);
   void Throttle(Entity* e);
 
@@ -154,6 +158,7 @@ class TimedMachine {
   bool Throttled(const Entity& e);
   void Pick(size_t index);
   Entity* Pull(size_t index);
+  Entity* TakeOff(Cpu* cpu);
   void PutBack(Cpu* cpu);
   void SwitchTo(Cpu* cpu, Entity* e);
   void FollowWishes();

@@ -13,10 +13,6 @@
 namespace reapsim {
 namespace {
 
-task_struct* OwnerOf(const Fiber& fiber) {
-  return static_cast<task_struct*>(fiber.owner);
-}
-
 bool Same(const SchedAttr& a, const SchedAttr& b) {
   return a.policy == b.policy && a.nice == b.nice &&
          a.rt_priority == b.rt_priority && a.affinity == b.affinity;
@@ -171,11 +167,17 @@ void TimedMachine::Throttle(Entity* e) {
   throttled_.push_back(e);
 }
 
-// Takes who runs off its CPU, able to go on.
-void TimedMachine::PutBack(Cpu* cpu) {
+// Who ran; nobody does now.
+TimedMachine::Entity* TimedMachine::TakeOff(Cpu* cpu) {
   Entity* e = cpu->running;
   cpu->running = nullptr;
   cpu->last = e;
+  return e;
+}
+
+// Takes who runs off its CPU, able to go on.
+void TimedMachine::PutBack(Cpu* cpu) {
+  Entity* e = TakeOff(cpu);
   e->past->need_resched = false;
   e->since_ns = now_ns();
   if (Throttled(*e)) {
@@ -229,7 +231,7 @@ void TimedMachine::SwitchTo(Cpu* cpu, Entity* e) {
   cpu->running = e;
   cpu->turn_ns = 0;
   Reckon(cpu);
-  OwnerOf(*e->fiber)->cpu = static_cast<uint32_t>(e->cpu);
+  TaskOf(*e)->cpu = static_cast<uint32_t>(e->cpu);
   if (cpu->next_tick_ns <= now_ns()) {
     cpu->next_tick_ns +=
         ((now_ns() - cpu->next_tick_ns) / kNsPerJiffy + 1) * kNsPerJiffy;
@@ -244,7 +246,7 @@ void TimedMachine::Pick(size_t index) {
   Cpu& cpu = cpus_[index];
   if (Entity* e = cpu.running; e != nullptr) {
     // A signal interrupts user mode.
-    if (e->payment.user() && signal_pending(OwnerOf(*e->fiber))) {
+    if (e->payment.user() && signal_pending(TaskOf(*e))) {
       Account(index);
       e->payment.DropUser();
       Reckon(&cpu);
