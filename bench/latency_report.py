@@ -17,6 +17,8 @@ import subprocess
 import sys
 import textwrap
 
+from bench.markdown import table
+
 PAGE = "docs/latency.md"
 PUBLISHED = "bench/published.json"
 BEGIN = "<!-- bench/latency_report.py: begin -->\n"
@@ -66,14 +68,6 @@ def number(value):
         return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return "{:,.{}f}".format(value, min(digits, 3))
-
-
-def table(header, rows):
-    """A Markdown table; all columns but the first are numbers."""
-    lines = ["| " + " | ".join(header) + " |",
-             "|---" + "|--:" * (len(header) - 1) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def spread(values):

@@ -19,6 +19,8 @@ import platform
 import subprocess
 import sys
 
+from bench.markdown import table
+
 PAGE = "docs/benchmarks.md"
 PROGRAMS = ("page_walk", "calls", "import", "explore_bench", "live_vs_model")
 
@@ -315,14 +317,6 @@ def number(value):
 def ratio(value, other):
     """value / other, or None."""
     return value / other if value is not None and other else None
-
-
-def table(header, rows):
-    """A Markdown table; all columns but the first are numbers."""
-    lines = ["| " + " | ".join(header) + " |",
-             "|---" + "|--:" * (len(header) - 1) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def code(name):
