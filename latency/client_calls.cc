@@ -23,16 +23,6 @@
 namespace reapsim {
 namespace {
 
-// As User makes its calls.
-template <class Fn>
-SysResult MakeCall(const Fn& fn) {
-  SyscallEnter();
-  const int64_t result = RestartableCall(fn);
-  NoteResult(result);
-  (void)exit_to_user_mode_loop();
-  return SysResult(result);
-}
-
 struct PollTimer {
   timer_list timer;
   bool fired = false;
@@ -88,11 +78,11 @@ int64_t ForEachProcess(uint32_t cgroup, const Act& act) {
 }  // namespace
 
 SysResult PollPidfd(int pidfd, uint64_t timeout_ns) {
-  return MakeCall([=] { return sys_poll_pidfd(pidfd, timeout_ns); });
+  return SystemCall([=] { return sys_poll_pidfd(pidfd, timeout_ns); });
 }
 
 SysResult ListCgroup(uint32_t cgroup, pid_t* pids, int most) {
-  return MakeCall([=]() -> int64_t {
+  return SystemCall([=]() -> int64_t {
     int count = 0;
     (void)ForEachProcess(cgroup, [&](pid_t pid) {
       if (count < most) pids[count++] = pid;
@@ -102,14 +92,14 @@ SysResult ListCgroup(uint32_t cgroup, pid_t* pids, int most) {
 }
 
 SysResult KillCgroup(uint32_t cgroup) {
-  return MakeCall([=]() -> int64_t {
+  return SystemCall([=]() -> int64_t {
     (void)ForEachProcess(cgroup, [](pid_t pid) { (void)sys_cgroup_kill(pid); });
     return 0;
   });
 }
 
 SysResult FreezeCgroup(uint32_t cgroup) {
-  return MakeCall([=]() -> int64_t {
+  return SystemCall([=]() -> int64_t {
     (void)ForEachProcess(
         cgroup, [](pid_t pid) { (void)sys_cgroup_v2_freeze(pid, true); });
     return 0;
@@ -117,7 +107,7 @@ SysResult FreezeCgroup(uint32_t cgroup) {
 }
 
 SysResult KillOwnCgroup(pid_t pid) {
-  return MakeCall([=] { return sys_cgroup_kill(pid); });
+  return SystemCall([=] { return sys_cgroup_kill(pid); });
 }
 
 void WaitForFree(uint64_t pages) {

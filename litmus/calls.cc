@@ -14,6 +14,7 @@
 #include "mm/userfaultfd.h"
 #include "sched/engine.h"
 #include "sched/sched.h"
+#include "syscall/entry.h"
 #include "syscall/futex.h"
 #include "syscall/pidfd.h"
 #include "syscall/syscall_state.h"

@@ -39,6 +39,13 @@ void RunProgram(task_struct* task) {
 
 }  // namespace
 
+void SyscallEnter() {
+  Charge(Cost::kSyscall, 1);
+  Mark(Point::kSyscallEntry);
+}
+
+void NoteResult(int64_t result) { current()->program.result = result; }
+
 bool exit_to_user_mode_loop() {
   task_struct* self = current();
   bool handled = false;

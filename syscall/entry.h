@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "sched/task.h"
+#include "syscall/result.h"
 
 namespace reapsim {
 
@@ -22,6 +23,11 @@ void TaskEntry(void* task);
 // which some stop it and some end it. Returns only if it lives on: whether one
 // of its handlers has run.
 bool exit_to_user_mode_loop();
+
+// The edge of a system call: entered, which is a place to stop the task, and
+// its result noted for the host.
+void SyscallEnter();
+void NoteResult(int64_t result);
 
 // Makes a system call, and makes it again where the kernel would: a call that
 // a signal cut short (-ERESTARTSYS, -ERESTARTNOINTR) starts anew once the
@@ -36,6 +42,17 @@ int64_t RestartableCall(const Fn& fn) {
     const bool handled = exit_to_user_mode_loop();
     if (handled && result == -ERESTARTSYS) return -EINTR;
   }
+}
+
+// A whole system call of a task's program: entered, made, and left. A task that
+// a signal ends here never comes back.
+template <class Fn>
+SysResult SystemCall(const Fn& fn) {
+  SyscallEnter();
+  const int64_t result = RestartableCall(fn);
+  NoteResult(result);
+  (void)exit_to_user_mode_loop();
+  return SysResult(result);
 }
 
 // A kernel thread that borrows an address space, as drivers' workers do, and

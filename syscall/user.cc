@@ -263,23 +263,11 @@ bool OnFiber() { return Arena::Contains(__builtin_frame_address(0)); }
 
 }  // namespace
 
-void SyscallEnter() {
-  Charge(Cost::kSyscall, 1);
-  Mark(Point::kSyscallEntry);
-}
-
-void NoteResult(int64_t result) { current()->program.result = result; }
-
 template <class Fn>
 SysResult User::Do(Fn fn) {
   if (!OnFiber()) return kernel_->Call(task_, fn);
   REAP_CHECK(current() == task_, "user: a task makes another one's call");
-  SyscallEnter();
-  const int64_t result = RestartableCall(fn);
-  NoteResult(result);
-  // A program goes on in user mode only if no signal ends it here.
-  (void)exit_to_user_mode_loop();
-  return SysResult(result);
+  return SystemCall(fn);
 }
 
 SysResult User::process_mrelease(int pidfd, unsigned int flags) {

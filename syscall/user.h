@@ -281,11 +281,6 @@ class User {
   task_struct* task_;
 };
 
-// The edge of a system call: entered, which is a place to stop the task, and
-// its result noted for the host.
-void SyscallEnter();
-void NoteResult(int64_t result);
-
 }  // namespace reapsim
 
 #endif  // REAPSIM_SYSCALL_USER_H_
