@@ -82,11 +82,7 @@ class Stage {
         ConfigOf(*scene_.machine, scene_.profile->contention_permille,
                  scene_.kernel),
         prices);
-    machine.KeepTimeline(
-        [](const void* k) {
-          return static_cast<const Kernel*>(k)->free_pages();
-        },
-        &k_);
+    machine.KeepTimeline(GaugeFreePages, &k_);
     for (const auto& [task, attr] : attrs_) machine.SetSched(task, attr);
     Begin();
     (void)machine.Run(kill_at_ns_ - 1, [] { return false; });

@@ -595,11 +595,7 @@ ClientRun ClientWorld::Play(const CostProfile& profile) {
   const Prices prices = profile.ToPrices();
   TimedMachine timed(&kernel_->engine(), &kernel_->sched(), config, prices);
   if (options_.keep_timeline) {
-    timed.KeepTimeline(
-        [](const void* kernel) {
-          return static_cast<const Kernel*>(kernel)->free_pages();
-        },
-        kernel_.get());
+    timed.KeepTimeline(GaugeFreePages, kernel_.get());
   }
   (void)timed.Run(scenario_.time_limit_ns, [this] { return Observe(); });
   Settle(timed);

@@ -44,10 +44,6 @@ SchedAttr AttrOf(const Standing& standing) {
   return attr;
 }
 
-uint64_t GaugeFreePages(const void* kernel) {
-  return static_cast<const Kernel*>(kernel)->free_pages();
-}
-
 // The world of one run.
 class Stage {
  public:

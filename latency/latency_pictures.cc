@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/units.h"
 #include "latency/latency.h"
 #include "latency/machine.h"
 #include "latency/strategy.h"
@@ -57,7 +58,7 @@ SpreadPicture SpreadPictureOf(const LatencyReport& report, TimeOf time,
 std::vector<PictureLevel> LevelsOf(const Watermarks& marks) {
   std::vector<PictureLevel> levels;
   const auto add = [&levels](const char* label, uint64_t bytes) {
-    if (bytes > 0) levels.push_back({label, bytes / 4096});
+    if (bytes > 0) levels.push_back({label, bytes / kPageSize});
   };
   add("min", marks.min);
   add("low", marks.low);

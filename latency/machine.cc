@@ -431,6 +431,10 @@ void SetMachine(const Machine& machine, KernelOptions* options) {
   options->cpus = static_cast<int>(machine.config.cpus.size());
 }
 
+uint64_t GaugeFreePages(const void* kernel) {
+  return static_cast<const Kernel*>(kernel)->free_pages();
+}
+
 std::vector<absl::string_view> BuiltinMachines() {
   return BuiltinNames("machines");
 }

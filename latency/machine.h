@@ -86,6 +86,8 @@ MachineConfig ConfigOf(const Machine& machine, uint32_t contention_permille,
                        absl::string_view kernel);
 // The memory, swap and CPUs of the machine. The version is left as it is.
 void SetMachine(const Machine& machine, KernelOptions* options);
+// Its free pages, for TimedMachine::KeepTimeline(); `kernel` is a Kernel.
+uint64_t GaugeFreePages(const void* kernel);
 
 // The machines that come with reapsim, by name; "default" is the default.
 std::vector<absl::string_view> BuiltinMachines();

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "base/units.h"
 #include "report/axis.h"
 #include "report/lane_bins.h"
 #include "report/markup.h"
@@ -287,11 +288,11 @@ class RunDrawing {
       low = std::min(low, level.pages);
       high = std::max(high, level.pages);
     }
-    const LinearAxis axis = BytesAxis(low * 4096, high * 4096, 4);
+    const LinearAxis axis = BytesAxis(low * kPageSize, high * kPageSize, 4);
     const uint32_t top = y_;
     const uint32_t base = top + kMemoryHeight;
     const auto y_of = [&](uint64_t pages) {
-      return base - axis.PixelOf(pages * 4096, kMemoryHeight);
+      return base - axis.PixelOf(pages * kPageSize, kMemoryHeight);
     };
     Add(Text(0, top + 11, "", "free memory"));
     for (const AxisTick& tick : axis.ticks) {
@@ -325,11 +326,12 @@ class RunDrawing {
     std::string label;
     for (size_t i = 0; i < levels.size(); ++i) {
       const auto y_of = [&](size_t level) {
-        return base - axis.PixelOf(levels[level].pages * 4096, kMemoryHeight);
+        return base -
+               axis.PixelOf(levels[level].pages * kPageSize, kMemoryHeight);
       };
       Add(Across("d", kLeft, kRight, y_of(i)));
       absl::StrAppend(&label, label.empty() ? "" : ", ", levels[i].label, " ",
-                      BytesText(levels[i].pages * 4096));
+                      BytesText(levels[i].pages * kPageSize));
       if (i + 1 < levels.size() && y_of(i) - y_of(i + 1) < kLine) continue;
       Add(Text(kRight - 2, y_of(i) - 4, "s e o", label));
       label.clear();
